@@ -1,0 +1,1 @@
+"""Smart bin: what runs on the Raspberry Pi. Never imports convert, TensorFlow or Keras."""

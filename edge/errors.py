@@ -1,0 +1,64 @@
+"""Every error the product raises on purpose. A message says what is wrong and what to check.
+
+    SmartBinError                exit code 1
+    |- ConfigError               2  the TOML file, an environment variable, a path named there
+    |- HardwareError             3
+    |  |- CameraError               the camera is missing, hangs or lost its stream
+    |  `- FlapError                 a pin is taken, a move took too long
+    |- ModelError                4  model.json or the file beside it
+    |- ImageError                1  a picture that cannot be used
+    |- OutboxError               1  the disk is full or the database cannot be used
+    `- PublishError              1  the broker refuses this client for good (password, certificate)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class SmartBinError(Exception):
+    """Root of the tree; `exit_code` is what a command ends with when the error reaches the user."""
+
+    exit_code = 1
+
+
+class ConfigError(SmartBinError):
+    """Carries every problem found, not only the first."""
+
+    exit_code = 2
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class HardwareError(SmartBinError):
+    """Something outside the process that the bin cannot work without."""
+
+    exit_code = 3
+
+
+class CameraError(HardwareError):
+    """The camera is missing, hangs or lost its stream."""
+
+
+class FlapError(HardwareError):
+    """A flap cannot be moved, or did not finish in its time."""
+
+
+class ModelError(SmartBinError):
+    """The model's folder is incomplete, damaged, or does not fit what model.json says."""
+
+    exit_code = 4
+
+
+class ImageError(SmartBinError):
+    """A picture that cannot be read or is too large to be read safely."""
+
+
+class OutboxError(SmartBinError):
+    """The outbox cannot be written or read: most often a full disk."""
+
+
+class PublishError(SmartBinError):
+    """The broker cannot be used as configured."""

@@ -1,0 +1,153 @@
+"""What the loop needs from the world, one small Protocol a role. edge.testing has a fake of each; edge.adapters the real ones.
+
+Every port is a context manager or has close(); closing twice is fine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from edge.model import Fault, FlapReport, Frame, Pixels, Prediction, Signal, SortEvent
+
+
+class Camera(Protocol):
+    """Looks at the tray."""
+
+    def open(self) -> None:
+        """Take the device. Raises CameraError when it is not there."""
+
+    def frames(self) -> Iterator[Frame | Fault]:
+        """Frames for as long as there are any.
+
+        While the camera does not deliver, a Fault comes about once a second instead, so that the loop keeps turning;
+        the adapter reopens the device by itself. Ends only when the source does (a replay that does not loop).
+        """
+
+    def close(self) -> None:
+        """Give the device back."""
+
+
+class Trigger(Protocol):
+    """Says whether an item lies on the tray."""
+
+    def observe(self, frame: Frame) -> Signal:
+        """Take in one frame and say what it shows."""
+
+    def close(self) -> None:
+        """Give back pins, if any."""
+
+
+class Classifier(Protocol):
+    """Says what an item is."""
+
+    def classify(self, rgb: Pixels) -> Prediction:
+        """rgb: uint8 (height, width, 3) of any size, already cut to the item. Raises ModelError."""
+
+    def close(self) -> None:
+        """Free the interpreter."""
+
+
+class Flap(Protocol):
+    """All flaps of the bin, addressed by compartment."""
+
+    def sort(self, compartment: str) -> FlapReport:
+        """Open the way to a compartment, let the item fall, return to rest. Returns within the configured maximum.
+
+        A move that fails or takes too long is reported as ok=False, with the flaps driven to rest.
+        """
+
+    def rest(self) -> None:
+        """Drive every flap to rest. Safe at any moment."""
+
+    def close(self) -> None:
+        """rest(), then give the pins back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An event waiting in the outbox: its sequence number and the JSON to publish."""
+
+    seq: int
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxStats:
+    """queued: events that wait for the broker. dropped: events lost to the size cap since the outbox was made."""
+
+    queued: int
+    dropped: int
+    last_seq: int
+
+
+class Outbox(Protocol):
+    """Events on disk until the broker has acknowledged them. Every method raises OutboxError when the disk fails."""
+
+    def begin(self, event: SortEvent) -> SortEvent:
+        """Commit the intent to sort; the flap may move once this returned. Gives the event its seq.
+
+        An intent that never gets finish() is found at the next start and becomes ready as `interrupted`.
+        """
+
+    def finish(self, event: SortEvent) -> None:
+        """Commit the outcome of an intent; from now on it is ready. Calling it again with the same event is fine."""
+
+    def ready(self, after_seq: int, limit: int) -> Sequence[Stored]:
+        """Finished events with seq > after_seq, oldest first."""
+
+    def remove(self, seqs: Sequence[int]) -> None:
+        """Forget events that the broker acknowledged."""
+
+    def stats(self) -> OutboxStats:
+        """Cheap; called every few seconds."""
+
+    def close(self) -> None:
+        """Flush and close."""
+
+
+class Publisher(Protocol):
+    """A broker connection that never blocks the loop. Connects and reconnects by itself in the background."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether a publish has a chance now."""
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> int | None:
+        """Hand over one message (QoS 1; topic relative to the bin's prefix). A token, or None when it cannot be taken now."""
+
+    def acknowledged(self) -> Sequence[int]:
+        """Tokens that the broker acknowledged since the last call. Refused ones come back from refused() instead."""
+
+    def refused(self) -> Sequence[int]:
+        """Tokens that failed or whose connection was lost for good: publish them again later."""
+
+    def close(self) -> None:
+        """Publish `offline`, disconnect cleanly, within a second."""
+
+
+class Notifier(Protocol):
+    """Tells the service manager how things are."""
+
+    def ready(self, status: str) -> None:
+        """Start-up is over."""
+
+    def status(self, status: str) -> None:
+        """One line for `systemctl status`."""
+
+    def progress(self) -> None:
+        """A frame was handled: feed the watchdog (rate-limited by the adapter)."""
+
+    def stopping(self) -> None:
+        """A clean stop began."""
+
+
+class Observer(Protocol):
+    """Watches, and cannot stop or change anything: the terminal view, later the page. Must return at once."""
+
+    def saw(self, frame: Frame, signal: Signal) -> None:
+        """Called for every frame."""
+
+    def handled(self, event: SortEvent, frame: Frame) -> None:
+        """Called when an item was dealt with; frame is the one it was last classified on."""
