@@ -60,7 +60,7 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """The trigger's answer for one frame. box is set when phase is SETTLED. change: share (0..1) of the tray that is new."""
+    """The trigger's answer for one frame. box is set when SETTLED. change: share (0..1) of the tray that is new."""
 
     phase: Phase
     box: Box | None = None

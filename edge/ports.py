@@ -1,4 +1,6 @@
-"""What the loop needs from the world, one small Protocol a role. edge.testing has a fake of each; edge.adapters the real ones.
+"""What the loop needs from the world, one small Protocol a role.
+
+edge.testing has a fake of each, edge.adapters the real ones.
 
 Every port is a context manager or has close(); closing twice is fine.
 """
@@ -115,7 +117,10 @@ class Publisher(Protocol):
         """Whether a publish has a chance now."""
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> int | None:
-        """Hand over one message (QoS 1; topic relative to the bin's prefix). A token, or None when it cannot be taken now."""
+        """Hand over one message at QoS 1; the topic is relative to the bin's prefix.
+
+        Returns a token, or None when the message cannot be taken now.
+        """
 
     def acknowledged(self) -> Sequence[int]:
         """Tokens that the broker acknowledged since the last call. Refused ones come back from refused() instead."""

@@ -1,0 +1,430 @@
+"""One TOML file -> frozen settings. Every mistake is reported at once, each with its key and what to write instead.
+
+Every key can also be given as an environment variable: SMARTBIN_<SECTION>__<KEY>, for example SMARTBIN_MQTT__HOST.
+Relative paths are relative to the folder of the file.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+
+from edge.errors import ConfigError
+
+ENV_PREFIX = "SMARTBIN_"
+ID_PATTERN = r"^[a-z0-9_-]+$"
+
+
+def _based(path: Path, info: ValidationInfo) -> Path:
+    base: Path = (info.context or {}).get("base", Path())
+    return (base / path.expanduser()).resolve()
+
+
+def _existing(path: Path) -> Path:
+    if not path.exists():
+        raise ValueError(f"{path} does not exist; correct the path (it is relative to the folder of this file)")
+    return path
+
+
+def _with_default_kind(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {name: {"kind": "servo", **c} if isinstance(c, dict) else c for name, c in value.items()}
+
+
+AnyPath = Annotated[Path, AfterValidator(_based)]
+ExistingPath = Annotated[Path, AfterValidator(_based), AfterValidator(_existing)]
+Pin = Annotated[int, Field(ge=0, le=27, description="BCM number of a GPIO pin on the header")]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class Section(BaseModel):
+    """A table of the file. Unknown keys are mistakes, not ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class BinSettings(Section):
+    """[bin]"""
+
+    id: Annotated[str, Field(pattern=ID_PATTERN, max_length=64)]
+
+
+class CameraSettings(Section):
+    """[camera]. roi: the tray within the picture, as fractions [x, y, width, height]."""
+
+    source: Literal["picamera2", "opencv", "replay"]
+    device: int | str = 0
+    path: ExistingPath | None = None
+    pace: Literal["real", "fast"] = "real"
+    size: tuple[Annotated[int, Field(ge=64, le=8192)], Annotated[int, Field(ge=64, le=8192)]] = (640, 480)
+    fps: Annotated[float, Field(gt=0, le=120)] = 10.0
+    roi: tuple[Share, Share, Share, Share] = (0.0, 0.0, 1.0, 1.0)
+    loop: bool = False
+
+    @model_validator(mode="after")
+    def _roi_has_a_size(self) -> Self:
+        x, y, width, height = self.roi
+        if width <= 0 or height <= 0 or x + width > 1 or y + height > 1:
+            raise ValueError("roi must lie within 0..1 and have a size; write [x, y, width, height] as fractions")
+        return self
+
+
+class ModelSettings(Section):
+    """[model]. threads: 0 takes all cores."""
+
+    path: ExistingPath
+    threads: Annotated[int, Field(ge=0, le=64)] = 0
+
+
+class TriggerSettings(Section):
+    """[trigger]. change: how much of the tray must be new; clear_s: how long an item may take to leave the tray."""
+
+    kind: Literal["vision", "beam"] = "vision"
+    change: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.06
+    settle_frames: Annotated[int, Field(ge=1, le=100)] = 3
+    margin: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
+    clear_s: Annotated[float, Field(gt=0.0, le=60.0)] = 2.0
+    pin: Pin | None = None
+
+
+class PolicySettings(Section):
+    """[policy]. costs: for each true compartment, what it costs to put its item into another (1 where not given)."""
+
+    votes: Annotated[int, Field(ge=1, le=50)] = 3
+    abstain_below: Share = 0.60
+    costs: dict[str, dict[str, Annotated[float, Field(ge=0.0)]]] = {}
+
+
+class FlapsSettings(Section):
+    """[flaps]. max_s: no move may take longer."""
+
+    driver: Literal["gpio", "mock"]
+    max_s: Annotated[float, Field(gt=0.0, le=30.0)] = 5.0
+
+
+Angle = Annotated[float, Field(ge=-360.0, le=360.0)]
+Hold = Annotated[float, Field(ge=0.0, le=30.0)]
+PulseMs = Annotated[float, Field(gt=0.0, le=10.0)]
+
+
+class CompartmentSettings(Section):
+    """What every [compartments.NAME] has."""
+
+    labels: tuple[str, ...] = ()
+    default: bool = False
+
+
+class ServoCompartment(CompartmentSettings):
+    """kind = "servo": one servo opens this compartment. Angles in degrees, pulse widths in milliseconds."""
+
+    kind: Literal["servo"]
+    pin: Pin
+    rest: Angle = 0.0
+    open: Angle = 90.0
+    min_angle: Angle = -90.0
+    max_angle: Angle = 90.0
+    min_pulse_ms: PulseMs = 0.5
+    max_pulse_ms: PulseMs = 2.5
+    open_s: Hold = 0.6
+    settle_s: Hold = 0.4
+
+    @model_validator(mode="after")
+    def _in_reach(self) -> Self:
+        if not all(self.min_angle <= angle <= self.max_angle for angle in (self.rest, self.open)):
+            raise ValueError("rest and open must lie between min_angle and max_angle; widen those or correct these")
+        if self.min_pulse_ms >= self.max_pulse_ms:
+            raise ValueError("min_pulse_ms must be below max_pulse_ms; see the servo's data sheet")
+        return self
+
+
+class SolenoidCompartment(CompartmentSettings):
+    """kind = "solenoid": a relay or transistor pulls a latch. max_on_s protects the coil."""
+
+    kind: Literal["solenoid"]
+    pin: Pin
+    pulse_s: Hold = 0.5
+    max_on_s: Annotated[float, Field(gt=0.0, le=10.0)] = 2.0
+    active_high: bool = True
+
+    @model_validator(mode="after")
+    def _spares_the_coil(self) -> Self:
+        if self.pulse_s > self.max_on_s:
+            raise ValueError(f"pulse_s {self.pulse_s} is longer than max_on_s {self.max_on_s}; shorten it")
+        return self
+
+
+class ChuteCompartment(CompartmentSettings):
+    """kind = "chute": the chute of [chute] turns to this angle, then drops."""
+
+    kind: Literal["chute"]
+    angle: Angle
+
+
+Compartment = Annotated[
+    ServoCompartment | SolenoidCompartment | ChuteCompartment,
+    Field(discriminator="kind"),
+]
+
+
+class ChuteSettings(Section):
+    """[chute]: the two servos that all compartments of kind "chute" share."""
+
+    turn_pin: Pin
+    drop_pin: Pin
+    turn_rest: Angle = 0.0
+    drop_rest: Angle = 0.0
+    drop_open: Angle = 90.0
+    turn_s: Hold = 0.6
+    drop_s: Hold = 0.6
+    settle_s: Hold = 0.4
+    min_angle: Angle = -90.0
+    max_angle: Angle = 90.0
+    min_pulse_ms: PulseMs = 0.5
+    max_pulse_ms: PulseMs = 2.5
+
+
+class MqttSettings(Section):
+    """[mqtt]. The password is read from a file, never written here."""
+
+    enabled: bool = True
+    host: Annotated[str, Field(min_length=1)] = "localhost"
+    port: Annotated[int, Field(ge=1, le=65535)] = 1883
+    username: str | None = None
+    password_file: ExistingPath | None = None
+    tls: bool = False
+    ca_file: ExistingPath | None = None
+    cert_file: ExistingPath | None = None
+    key_file: ExistingPath | None = None
+    prefix: Annotated[str, Field(pattern=r"^[^+#/\s][^+#\s]*$")] = "smartbin"
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        problems = []
+        if self.password_file and not self.username:
+            problems.append("username is missing; password_file is of no use without it")
+        if (self.cert_file is None) != (self.key_file is None):
+            problems.append("cert_file and key_file go together; give both or neither")
+        if not self.tls and (self.ca_file or self.cert_file):
+            problems.append("certificates are named but tls is false; write tls = true")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+
+class OutboxSettings(Section):
+    """[outbox]. max_mb: the oldest events are dropped, and counted, beyond this size."""
+
+    path: AnyPath = Path("/var/lib/smart-bin/outbox.db")
+    max_mb: Annotated[float, Field(ge=1.0, le=100_000)] = 50.0
+
+
+Compartments = Annotated[
+    dict[Annotated[str, Field(pattern=ID_PATTERN)], Compartment],
+    BeforeValidator(_with_default_kind),
+]
+
+
+class Settings(Section):
+    """The whole file."""
+
+    bin: BinSettings
+    camera: CameraSettings
+    model: ModelSettings
+    trigger: TriggerSettings = TriggerSettings()
+    policy: PolicySettings = PolicySettings()
+    flaps: FlapsSettings
+    compartments: Annotated[Compartments, Field(min_length=1)]
+    chute: ChuteSettings | None = None
+    mqtt: MqttSettings = MqttSettings()
+    outbox: OutboxSettings = Field(default_factory=OutboxSettings)
+
+    @property
+    def default_compartment(self) -> str:
+        """Where an item goes when the bin abstains."""
+        return next(name for name, c in self.compartments.items() if c.default)
+
+    @property
+    def routes(self) -> dict[str, str]:
+        """label -> compartment"""
+        return {label: name for name, c in self.compartments.items() for label in c.labels}
+
+
+def load(path: Path, environ: Mapping[str, str], labels: Sequence[str] | None = None) -> Settings:
+    """Read and check the file at `path`. Raises ConfigError with every problem found."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError([f"{path}: cannot be read ({error}); name the file with --config"]) from error
+    return parse(text, environ, base=path.resolve().parent, name=str(path), labels=labels)
+
+
+def parse(
+    text: str,
+    environ: Mapping[str, str],
+    *,
+    base: Path,
+    name: str = "config",
+    labels: Sequence[str] | None = None,
+) -> Settings:
+    """TOML text -> Settings. `labels`: the model's, where known, to check that each is routed once."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([f"{name}: not valid TOML: {error}"]) from error
+    problems: list[str] = []
+    merged = _with_environment(table, environ, problems)
+    settings = None
+    try:
+        settings = Settings.model_validate(merged, context={"base": base})
+    except ValidationError as error:
+        problems += [_explain(detail) for detail in error.errors(include_url=False)]
+    problems += _across(merged, settings, labels)
+    if problems or settings is None:
+        raise ConfigError([f"{name}: {problem}" for problem in problems])
+    return settings
+
+
+def route_problems(settings: Settings, labels: Iterable[str]) -> list[str]:
+    """What is wrong between the routes and a model's labels."""
+    known = list(labels)
+    routed = settings.routes
+    missing = [label for label in known if label not in routed]
+    unknown = [label for label in routed if label not in known]
+    problems = [f"compartments: label {label!r} is not routed; add it to one compartment's labels" for label in missing]
+    problems += [
+        f"compartments: the model has no label {label!r}; it knows {', '.join(known)}" for label in sorted(unknown)
+    ]
+    return problems
+
+
+def _with_environment(table: dict[str, Any], environ: Mapping[str, str], problems: list[str]) -> dict[str, Any]:
+    merged = {key: dict(value) if isinstance(value, dict) else value for key, value in table.items()}
+    for variable, text in sorted(environ.items()):
+        keys = [key.lower() for key in variable.removeprefix(ENV_PREFIX).split("__")]
+        if not variable.startswith(ENV_PREFIX) or len(keys) < 2:
+            continue
+        node: Any = merged
+        for key in keys[:-1]:
+            node = node.setdefault(key, {}) if isinstance(node, dict) else None
+        if isinstance(node, dict):
+            node[keys[-1]] = _environment_value(text)
+        else:
+            problems.append(f"{variable}: there is no table {'.'.join(keys[:-1])} to set a key in")
+    return merged
+
+
+def _environment_value(text: str) -> Any:
+    """A TOML value where the text is one (8883, true, [0, 1]), else the text itself."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _explain(detail: ErrorDetails) -> str:
+    # pydantic puts the union's tag into the path of a compartment; the user wrote no such key
+    where = [str(part) for part in detail["loc"]]
+    if len(where) > 2 and where[0] == "compartments" and where[2] in ("servo", "solenoid", "chute"):
+        del where[2]
+    key = ".".join(where) or "file"
+    match detail["type"]:
+        case "missing":
+            return f"{key}: missing; add it"
+        case "extra_forbidden":
+            return f"{key}: unknown key; correct its spelling or remove it"
+        case "value_error":
+            return f"{key}: {detail['ctx']['error']}"
+    return f"{key}: {detail['msg'][0].lower()}{detail['msg'][1:]}, not {_shown(detail['input'])}"
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _across(table: dict[str, Any], settings: Settings | None, labels: Sequence[str] | None) -> list[str]:
+    """Rules that span several keys. Looks at the raw table, so that they are reported beside other mistakes."""
+    compartments = {n: c for n, c in _table(table, "compartments").items() if isinstance(c, dict)}
+    problems = _default_problems(compartments) + _label_problems(compartments) + _pin_problems(table, compartments)
+    problems += _needs(table, compartments)
+    problems += _cost_problems(_table(_table(table, "policy"), "costs"), set(compartments))
+    if settings is not None and labels is not None:
+        problems += route_problems(settings, labels)
+    return problems
+
+
+def _table(table: dict[str, Any], key: str) -> dict[str, Any]:
+    value = table.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _default_problems(compartments: dict[str, dict[str, Any]]) -> list[str]:
+    defaults = [name for name, c in compartments.items() if c.get("default") is True]
+    if len(defaults) == 1 or not compartments:
+        return []
+    if not defaults:
+        return ["compartments: none is the default; write default = true in the one for items the bin is unsure about"]
+    return [f"compartments: {', '.join(defaults)} all say default = true; only one may"]
+
+
+def _label_problems(compartments: dict[str, dict[str, Any]]) -> list[str]:
+    owners: dict[str, list[str]] = {}
+    for name, compartment in compartments.items():
+        labels = compartment.get("labels")
+        for label in labels if isinstance(labels, list) else ():
+            owners.setdefault(str(label), []).append(name)
+    return [
+        f"compartments: label {label!r} is routed twice ({', '.join(names)}); keep it in one"
+        for label, names in owners.items()
+        if len(names) > 1
+    ]
+
+
+def _pin_problems(table: dict[str, Any], compartments: dict[str, dict[str, Any]]) -> list[str]:
+    named = [(f"compartments.{name}.pin", c.get("pin")) for name, c in compartments.items()]
+    named += [(f"chute.{key}", _table(table, "chute").get(key)) for key in ("turn_pin", "drop_pin")]
+    if _table(table, "trigger").get("kind") == "beam":
+        named.append(("trigger.pin", _table(table, "trigger").get("pin")))
+    count = Counter(pin for _, pin in named if isinstance(pin, int))
+    return [
+        f"{', '.join(key for key, pin in named if pin == twice)}: pin {twice} is used twice; give each its own"
+        for twice, n in count.items()
+        if n > 1
+    ]
+
+
+def _needs(table: dict[str, Any], compartments: dict[str, dict[str, Any]]) -> list[str]:
+    camera, trigger = _table(table, "camera"), _table(table, "trigger")
+    problems = []
+    if camera.get("source") == "replay" and "path" not in camera:
+        problems.append("camera.path: missing; a replay needs the folder or video to show")
+    if trigger.get("kind") == "beam" and "pin" not in trigger:
+        problems.append("trigger.pin: missing; a beam needs the GPIO pin of its receiver")
+    if any(c.get("kind") == "chute" for c in compartments.values()) and "chute" not in table:
+        problems.append('chute: missing; compartments of kind "chute" need [chute] with turn_pin and drop_pin')
+    return problems
+
+
+def _cost_problems(costs: dict[str, Any], compartments: set[str]) -> list[str]:
+    named = [*costs, *(name for row in costs.values() if isinstance(row, dict) for name in row)]
+    return [
+        f"policy.costs: there is no compartment {name!r}; name one of {', '.join(sorted(compartments))}"
+        for name in dict.fromkeys(named)
+        if name not in compartments
+    ]
