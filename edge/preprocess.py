@@ -1,0 +1,72 @@
+"""From a picture to the tensor that the model takes, and back from its answer. Pure numpy and OpenCV.
+
+Training, verification and the Pi call these same functions, so that a model meets on the tray what it was trained on.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from edge.model import Box, Pixels
+
+LUMA_WIDTH_PX = 160
+
+
+def small_luma(rgb: Pixels) -> Pixels:
+    """The brightness of uint8 RGB (height, width, 3), small: uint8 (h, 160), aspect kept."""
+    height, width = rgb.shape[:2]
+    luma_height = max(1, round(height * LUMA_WIDTH_PX / width))
+    # Converting first: to average three channels costs more than to convert the large picture.
+    grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+    return np.asarray(cv2.resize(grey, (LUMA_WIDTH_PX, luma_height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def cut(rgb: Pixels, box: Box, margin: float) -> Pixels:
+    """The part of a picture that shows the item, as a view of it.
+
+    The box grows by `margin` of its longer side (in pixels) on each side and becomes square; where it would leave the
+    frame it is moved back in, and only where the frame is too small is it cut off. Never empty.
+    """
+    height, width = rgb.shape[:2]
+    side = max(box.width * width, box.height * height) * (1 + 2 * margin)
+    left, right = _span(box.x + box.width / 2, side, width)
+    top, bottom = _span(box.y + box.height / 2, side, height)
+    return rgb[top:bottom, left:right]
+
+
+def _span(centre: float, side_px: float, limit_px: int) -> tuple[int, int]:
+    """Start and end of `side_px` pixels around `centre` (a fraction of `limit_px`), moved to lie within 0..limit_px."""
+    length = min(limit_px, max(1, round(side_px)))
+    start = min(max(0, round(centre * limit_px - length / 2)), limit_px - length)
+    return start, start + length
+
+
+def fit(rgb: Pixels, height: int, width: int) -> Pixels:
+    """The picture stretched to uint8 (height, width, 3): averaged where it shrinks, interpolated where it grows."""
+    shrinks = rgb.shape[0] * rgb.shape[1] > height * width
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(rgb, (width, height), interpolation=method), dtype=np.uint8)
+
+
+def quantize(image: Pixels, scale: float, zero_point: int, dtype: DTypeLike) -> NDArray[Any]:
+    """The image in the model's input type: round(value / scale) + zero_point, saturated. Same shape.
+
+    A scale of 0 is what TFLite reports for a tensor that is not quantised: the values 0..255 are kept as they are.
+    """
+    values = np.arange(256, dtype=np.float32)
+    if scale:
+        limits = np.iinfo(np.dtype(dtype))
+        values = np.clip(np.rint(values / np.float32(scale)) + zero_point, limits.min, limits.max)
+    # There are only 256 inputs: looking them up is several times faster than computing every pixel.
+    table: NDArray[Any] = values.astype(dtype)
+    return table[image]
+
+
+def dequantize(tensor: NDArray[Any], scale: float, zero_point: int) -> NDArray[np.float32]:
+    """The real values, float32, of a tensor; one with scale 0 was never quantised and is only converted."""
+    real = tensor.astype(np.float32)
+    return (real - np.float32(zero_point)) * np.float32(scale) if scale else real
