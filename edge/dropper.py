@@ -1,0 +1,111 @@
+"""From the decision to the outcome on disk: intent, drop, second try, outcome. One item at a time.
+
+Disk before motion: the flap moves only once the intent is committed. The outcome is written when the tray was seen
+empty, so that one event tells the whole truth about one item.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edge.errors import OutboxError
+from edge.model import Decision, Fault, FlapReport, Frame, Outcome, SortEvent, Timing
+from edge.parts import Parts
+
+
+class Dropper:
+    """Holds the item that was dropped until it is known whether it fell, and its event until the disk took it."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._open: SortEvent | None = None  # dropped, not yet known whether it fell
+        self._unwritten: SortEvent | None = None  # known, not yet on disk
+        self._frame: Frame | None = None
+
+    def drop(self, frame: Frame, decision: Decision, timing: Timing, appeared_s: float) -> bool:
+        """Commit the intent, move the flap. False when the flap failed. Raises OutboxError before anything moved."""
+        self.write()
+        event = self._parts.outbox.begin(self._draft(frame, decision, timing))
+        flap = self._parts.flap.sort(event.compartment)
+        total_ms = (self._parts.clock.monotonic_s() - appeared_s) * 1000
+        self._open = replace(event, flap=flap, timing_ms=replace(timing, total=total_ms))
+        self._frame = frame
+        return self._check(flap)
+
+    def drop_again(self) -> bool:
+        """The item still lies there: a second move under the same intent. False when the flap failed."""
+        if self._open is None or self._open.flap is None:
+            return True
+        again = self._parts.flap.sort(self._open.compartment)
+        self._open = replace(self._open, flap=FlapReport(again.ok, self._open.flap.ms + again.ms))
+        return self._check(again)
+
+    def jammed(self) -> None:
+        """It did not fall at the second try either."""
+        self._parts.reporter.fault(Fault("jam", "an item did not fall at the second try; clear the tray by hand"))
+        self._conclude(Outcome.JAM, "the tray was still occupied after the second drop")
+
+    def cleared(self) -> None:
+        """The tray is empty: the item fell, or somebody took it away."""
+        self._parts.reporter.healed("jam")
+        self._conclude()
+
+    def write(self) -> None:
+        """Commit a known outcome; called with every frame, so a disk that heals is tried again. Raises OutboxError."""
+        if self._unwritten is None:
+            return
+        event = self._unwritten
+        self._parts.outbox.finish(event)
+        self._unwritten = None
+        self._parts.delivery.notify()
+        self._parts.reporter.healed("disk")
+        self._parts.reporter.handled(event)
+        for observer in self._parts.observers:
+            if self._frame is not None:
+                observer.handled(event, self._frame)
+
+    def close(self) -> None:
+        """The end of the run: an item whose fall was not seen keeps what is known of it."""
+        self._conclude()
+        try:
+            self.write()
+        except OutboxError as error:
+            # the intent is on disk: the next start publishes it as interrupted
+            self._parts.reporter.fault(Fault("disk", str(error)))
+
+    def _check(self, flap: FlapReport) -> bool:
+        if flap.ok:
+            self._parts.reporter.healed("flap")
+        else:
+            message = "a flap did not move as told; check its power, its wiring and that nothing blocks it"
+            self._parts.reporter.fault(Fault("flap", message))
+            self._conclude(Outcome.FLAP_ERROR, "the flap did not move as told")
+        return flap.ok
+
+    def _conclude(self, outcome: Outcome | None = None, reason: str | None = None) -> None:
+        """By default the outcome is what was decided."""
+        if self._open is not None:
+            event, self._open = self._open, None
+            self._unwritten = event if outcome is None else replace(event, outcome=outcome, reason=reason)
+
+    def _draft(self, frame: Frame, decision: Decision, timing: Timing) -> SortEvent:
+        parts = self._parts
+        return SortEvent(
+            event_id=parts.new_id(),
+            bin_id=parts.rules.bin_id,
+            seq=0,
+            time=parts.clock.wall(),
+            clock_synced=parts.clock.synced(),
+            outcome=decision.outcome,
+            label=decision.label,
+            confidence=decision.confidence,
+            compartment=decision.compartment,
+            compartment_confidence=decision.compartment_confidence,
+            reason=decision.reason,
+            top=decision.top,
+            votes=decision.votes,
+            flap=None,
+            timing_ms=timing,
+            model=parts.model,
+            image=frame.source,
+        )

@@ -1,0 +1,108 @@
+"""The whole flow: frame -> trigger -> votes -> decision -> intent on disk -> flap -> outcome on disk -> delivery."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from edge import cycle
+from edge.cycle import Action, Cycle
+from edge.decision import decide
+from edge.dropper import Dropper
+from edge.errors import ModelError, OutboxError
+from edge.model import WHOLE_FRAME, Fault, Frame, Phase, Prediction, Signal, Timing
+from edge.parts import Parts
+from edge.preprocess import cut
+
+
+def run(parts: Parts, should_stop: Callable[[], bool]) -> None:
+    """Sort until should_stop() or the camera's frames end. Faults are reported and heal; they do not end it."""
+    sorter = Sorter(parts)
+    for seen in parts.camera.frames():
+        if should_stop():
+            break
+        try:
+            sorter.handle(seen)
+            parts.delivery.tick(parts.clock.monotonic_s())
+            parts.reporter.tick(parts.clock.monotonic_s())
+        except ModelError as error:
+            parts.reporter.fault(Fault("model", str(error)))
+        except OutboxError as error:
+            parts.reporter.fault(Fault("disk", str(error)))
+        parts.notifier.progress()
+    sorter.close()
+
+
+class Sorter:
+    """What has been seen of the item on the tray, and what to do about it."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._dropper = Dropper(parts)
+        self._cycle = Cycle()
+        self._votes: list[Prediction] = []
+        self._appeared_s: float | None = None
+        self._settled_s = 0.0
+
+    def handle(self, seen: Frame | Fault) -> None:
+        """Take in one frame, or the camera's word that there is none. Raises ModelError, OutboxError."""
+        if isinstance(seen, Fault):
+            self._parts.reporter.fault(seen)
+            return
+        self._parts.reporter.healed("camera")
+        signal = self._look(seen)
+        self._cycle, action = cycle.step(self._cycle, signal, seen.at_s, self._parts.rules.clear_s)
+        match action:
+            case Action.VOTE:
+                self._vote(seen, signal)
+            case Action.FORGET:
+                self._votes.clear()
+            case Action.RETRY:
+                self._stop_unless(self._dropper.drop_again())
+            case Action.JAM:
+                self._dropper.jammed()
+            case Action.CLEAR:
+                self._dropper.cleared()
+        self._dropper.write()
+
+    def close(self) -> None:
+        """The end of the run."""
+        self._dropper.close()
+
+    def _look(self, frame: Frame) -> Signal:
+        signal = self._parts.trigger.observe(frame)
+        for observer in self._parts.observers:
+            observer.saw(frame, signal)
+        if signal.phase in (Phase.EMPTY, Phase.LEARNING):
+            self._appeared_s = None
+        elif self._appeared_s is None:
+            self._appeared_s = self._parts.clock.monotonic_s()
+        return signal
+
+    def _vote(self, frame: Frame, signal: Signal) -> None:
+        parts = self._parts
+        if not self._votes:
+            self._settled_s = parts.clock.monotonic_s()
+        item = cut(frame.rgb, signal.box or WHOLE_FRAME, parts.rules.margin)
+        self._votes.append(parts.classifier.classify(item))
+        parts.reporter.healed("model")
+        if len(self._votes) == parts.rules.votes:
+            votes, self._votes = self._votes, []
+            self._sort(frame, votes)
+
+    def _sort(self, frame: Frame, votes: list[Prediction]) -> None:
+        monotonic_s = self._parts.clock.monotonic_s
+        appeared_s = self._settled_s if self._appeared_s is None else self._appeared_s
+        before_s = monotonic_s()
+        decision = decide(votes, self._parts.policy)
+        timing = Timing(
+            settle=(self._settled_s - appeared_s) * 1000,
+            inference=sum(vote.inference_ms for vote in votes) / len(votes),
+            decide=(monotonic_s() - before_s) * 1000,
+        )
+        moved = self._dropper.drop(frame, decision, timing, appeared_s)
+        self._cycle = cycle.dropped(self._cycle)
+        self._stop_unless(moved)
+
+    def _stop_unless(self, moved: bool) -> None:
+        if not moved:
+            self._cycle = cycle.stuck(self._cycle)

@@ -1,0 +1,51 @@
+"""What the loop is made of. app.py puts the real parts together, tests put in those of edge.testing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from edge.decision import Policy
+from edge.delivery import Delivery
+from edge.model import ModelId
+from edge.ports import Camera, Classifier, Flap, Notifier, Observer, Outbox, Trigger
+from edge.reporter import Reporter
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """monotonic_s: for durations. wall: RFC 3339 UTC, for people. synced: whether wall is to be believed."""
+
+    monotonic_s: Callable[[], float]
+    wall: Callable[[], str]
+    synced: Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """votes: classifications an item. margin: how far around the item's box. clear_s: how long it may take to fall."""
+
+    bin_id: str
+    votes: int
+    margin: float
+    clear_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything the loop works with."""
+
+    camera: Camera
+    trigger: Trigger
+    classifier: Classifier
+    flap: Flap
+    outbox: Outbox
+    delivery: Delivery
+    reporter: Reporter
+    notifier: Notifier
+    policy: Policy
+    rules: Rules
+    model: ModelId
+    clock: Clock
+    new_id: Callable[[], str]
+    observers: Sequence[Observer] = ()

@@ -1,0 +1,103 @@
+"""Keeps the bin's state and tells it to those who watch: dashboards, the service manager, the log."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+
+from edge import state as states
+from edge.logs import fields
+from edge.model import Fault, SortEvent
+from edge.ports import Notifier, OutboxStats
+from edge.state import BinState, Health
+
+log = logging.getLogger(__name__)
+
+EVERY_S = 30.0  # a dashboard that just opened sees uptime and temperature no older than this
+AT_MOST_EVERY_S = 0.5  # an item changes the state several times; a dashboard needs the last of them
+
+
+class Reporter:
+    """Publishes the state when it changed and every EVERY_S seconds. Never blocks."""
+
+    def __init__(
+        self,
+        state: BinState,
+        *,
+        publish: Callable[[BinState], None],
+        notifier: Notifier,
+        queue: Callable[[], OutboxStats],
+        health: Callable[[], Health],
+        now_s: float,
+    ) -> None:
+        self.state = state
+        self._publish = publish
+        self._notifier = notifier
+        self._queue = queue
+        self._health = health
+        self._started_s = now_s
+        self._told_s = float("-inf")
+        self._told = state
+
+    def ready(self) -> None:
+        """Start-up is over."""
+        self.state = states.ready(self.state)
+        self._notifier.ready(states.summary(self.state))
+
+    def handled(self, event: SortEvent) -> None:
+        """An item was dealt with: one log line, one more in the counts."""
+        self.state = states.counted(self.state, event)
+        log.info(
+            "item %s",
+            fields(
+                seq=event.seq,
+                outcome=event.outcome.value,
+                label=event.label,
+                p=round(event.confidence, 3),
+                compartment=event.compartment,
+                compartment_p=round(event.compartment_confidence, 3),
+                votes=event.votes,
+                total_ms=round(event.timing_ms.total),
+                reason=event.reason,
+                image=event.image,
+            ),
+        )
+
+    def fault(self, fault: Fault) -> None:
+        """A part has a fault; said once in the log, not once a frame."""
+        if fault not in self.state.faults:
+            log.error("fault %s", fields(part=fault.part, message=fault.message))
+            self.state = states.with_fault(self.state, fault)
+
+    def healed(self, part: str) -> None:
+        """A part works (again)."""
+        state = states.healed(self.state, part)
+        if state is not self.state:
+            log.info("healed %s", fields(part=part))
+            self.state = state
+
+    def tick(self, now_s: float) -> None:
+        """Called for every frame."""
+        since_s = now_s - self._told_s
+        if since_s >= EVERY_S or (self.state != self._told and since_s >= AT_MOST_EVERY_S):
+            self.tell(now_s)
+
+    def tell(self, now_s: float) -> None:
+        """Publish the state now."""
+        queue = self._queue()
+        self.state = replace(
+            self.state,
+            queued=queue.queued,
+            dropped=queue.dropped,
+            uptime_s=int(now_s - self._started_s),
+            health=self._health(),
+        )
+        self._told, self._told_s = self.state, now_s
+        self._publish(self.state)
+        self._notifier.status(states.summary(self.state))
+
+    def stopped(self, now_s: float) -> None:
+        """A clean stop: the last state that dashboards see."""
+        self.state = states.stopped(self.state)
+        self.tell(now_s)
