@@ -350,6 +350,10 @@ def _explain(detail: ErrorDetails) -> str:
             return f"{key}: unknown key; correct its spelling or remove it"
         case "value_error":
             return f"{key}: {detail['ctx']['error']}"
+        case "union_tag_invalid":
+            return f"{key}: unknown kind {detail['ctx']['tag']!r}; write {detail['ctx']['expected_tags']}"
+        case "string_pattern_mismatch" if detail["ctx"]["pattern"] == ID_PATTERN:
+            return f"{key}: write only a-z, 0-9, _ and -, not {_shown(detail['input'])}"
     return f"{key}: {detail['msg'][0].lower()}{detail['msg'][1:]}, not {_shown(detail['input'])}"
 
 

@@ -1,0 +1,66 @@
+"""The state that dashboards see."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edge import state as states
+from edge.model import Fault, ModelId, Outcome, SortEvent, Timing
+from edge.state import BinState
+
+START = BinState(bin_id="b", model=ModelId("m", "1", "0" * 64), version="1")
+
+
+def event(seq: int = 1, label: str = "glass", outcome: Outcome = Outcome.SORTED) -> SortEvent:
+    return SortEvent(
+        event_id=f"e{seq}",
+        bin_id="b",
+        seq=seq,
+        time="2026-01-01T00:00:00.000Z",
+        clock_synced=True,
+        outcome=outcome,
+        label=label,
+        confidence=0.9,
+        compartment="recycling",
+        compartment_confidence=0.95,
+        reason=None,
+        top=(),
+        votes=3,
+        flap=None,
+        timing_ms=Timing(),
+        model=START.model,
+    )
+
+
+def test_counts_every_item_by_label_compartment_and_outcome() -> None:
+    state = states.counted(states.counted(START, event()), event(2, "metal", Outcome.JAM))
+    assert state.items == 2
+    assert state.by_label == {"glass": 1, "metal": 1}
+    assert state.by_compartment == {"recycling": 2}
+    assert state.by_outcome == {"sorted": 1, "jam": 1}
+    assert state.last is not None
+    assert state.last.seq == 2
+
+
+def test_a_fault_lasts_until_its_part_heals() -> None:
+    state = states.with_fault(states.ready(START), Fault("camera", "gone"))
+    state = states.with_fault(state, Fault("disk", "full"))
+    assert state.state == "fault"
+    state = states.healed(state, "camera")
+    assert (state.state, state.faults) == ("fault", (Fault("disk", "full"),))
+    assert states.healed(state, "disk").state == "ready"
+
+
+def test_a_newer_message_of_a_part_replaces_the_older() -> None:
+    state = states.with_fault(states.with_fault(START, Fault("camera", "gone")), Fault("camera", "hangs"))
+    assert state.faults == (Fault("camera", "hangs"),)
+
+
+def test_healing_a_sound_part_changes_nothing() -> None:
+    assert states.healed(START, "camera") is START, "identity is what tells the reporter that nothing changed"
+
+
+def test_the_summary_names_the_fault_or_the_last_item() -> None:
+    state = states.counted(states.ready(START), event())
+    assert states.summary(replace(state, queued=4)) == "ready: 1 items, last glass -> recycling, 4 events queued"
+    assert "camera: gone" in states.summary(states.with_fault(state, Fault("camera", "gone")))
