@@ -1,0 +1,127 @@
+"""From the classifier's answers to the compartment. Pure.
+
+1. A vote is a prediction: softmax(logits / temperature), so its numbers are calibrated probabilities of the labels.
+2. The votes are averaged and summed over each compartment's labels: paper against cardboard does not matter when both
+   go the same way.
+3. Putting an item of compartment A into B costs costs[A][B]: 0 in the right one, 1 in a wrong one unless the table says
+   otherwise. The compartment with the least expected cost, sum over A of p(A) * costs[A][B], is chosen. Without a table
+   that is the most probable one. With {"hazard": {"recycling": 20}} nothing goes to recycling while a battery is more
+   likely than one in about twenty.
+4. The bin abstains, and the item goes to the default compartment, when the chosen compartment's own probability is
+   below `abstain_below`, or when not more than half of the votes would have chosen it alone.
+
+`label` is always the most probable label. It need not be one of the chosen compartment's: several smaller labels may
+outweigh it together, a cost may forbid its compartment, or the bin abstained. `compartment_confidence` is the
+probability that the item belongs into the compartment it goes to.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.model import Decision, LabelProbability, Outcome, Prediction
+
+_Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What to make of the classifier's answers.
+
+    labels: in the order of the logits. temperature: > 0, from the manifest. routes: label -> compartment.
+    default: the compartment of an item the bin is unsure about. abstain_below: probability, 0..1.
+    costs: true compartment -> chosen compartment -> cost, >= 0. Raises ValueError when these do not fit each other.
+    """
+
+    labels: tuple[str, ...]
+    routes: Mapping[str, str]
+    default: str
+    temperature: float = 1.0
+    abstain_below: float = 0.6
+    costs: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        unrouted = [label for label in self.labels if label not in self.routes]
+        if unrouted:
+            raise ValueError(f"no compartment takes {', '.join(unrouted)}")
+        unknown = {name for true, row in self.costs.items() for name in (true, *row)} - set(self.compartments)
+        if unknown:
+            raise ValueError(f"costs name no compartment: {', '.join(sorted(unknown))}")
+        if not self.temperature > 0:
+            raise ValueError(f"the temperature must be above 0, not {self.temperature}")
+
+    @property
+    def compartments(self) -> tuple[str, ...]:
+        """Every compartment, the default included, in a fixed order."""
+        return tuple(dict.fromkeys((*self.routes.values(), self.default)))
+
+
+def decide(predictions: Sequence[Prediction], policy: Policy) -> Decision:
+    """Where the item goes, from one prediction a vote. Raises ValueError without a vote or when logits do not fit."""
+    votes = _probabilities(predictions, policy)
+    mean = votes.mean(axis=0)
+    by_compartment = mean @ _membership(policy)
+    choices = [_cheapest(vote, policy) for vote in votes]
+    chosen = _cheapest(mean, policy)
+    reason = _doubt(chosen, by_compartment, choices, policy)
+    compartment = chosen if reason is None else policy.compartments.index(policy.default)
+    top = _ranked(mean, policy.labels)
+    return Decision(
+        outcome=Outcome.SORTED if reason is None else Outcome.ABSTAINED,
+        label=top[0].label,
+        confidence=top[0].p,
+        compartment=policy.compartments[compartment],
+        compartment_confidence=min(1.0, float(by_compartment[compartment])),
+        reason=reason,
+        top=top,
+        votes=len(predictions),
+    )
+
+
+def _probabilities(predictions: Sequence[Prediction], policy: Policy) -> _Floats:
+    """(votes, labels): calibrated, each row sums to 1."""
+    if not predictions:
+        raise ValueError("nothing to decide: no prediction was given")
+    logits = np.stack([prediction.logits for prediction in predictions]).astype(np.float64)
+    if logits.shape[1:] != (len(policy.labels),) or not np.isfinite(logits).all():
+        raise ValueError(f"each vote must be {len(policy.labels)} finite logits, one for each label")
+    odds = np.exp((logits - logits.max(axis=1, keepdims=True)) / policy.temperature)
+    probabilities: _Floats = odds / odds.sum(axis=1, keepdims=True)
+    return probabilities
+
+
+def _membership(policy: Policy) -> _Floats:
+    """(labels, compartments): 1 where the label goes into the compartment."""
+    routed = [[policy.routes[label] == name for name in policy.compartments] for label in policy.labels]
+    return np.array(routed, dtype=np.float64)
+
+
+def _cheapest(probabilities: _Floats, policy: Policy) -> int:
+    """Index of the compartment with the least expected cost; of equals, the one the item more probably belongs into."""
+    names = policy.compartments
+    belongs = probabilities @ _membership(policy)
+    table = [[policy.costs.get(true, {}).get(name, float(true != name)) for name in names] for true in names]
+    expected = belongs @ np.array(table)
+    return min(range(len(names)), key=lambda i: (expected[i], -belongs[i]))
+
+
+def _doubt(chosen: int, by_compartment: _Floats, choices: Sequence[int], policy: Policy) -> str | None:
+    """Why not to believe the choice, or None."""
+    p = by_compartment[chosen]
+    names = policy.compartments
+    if p < policy.abstain_below:
+        # Cut, not rounded: "0.60 below 0.60" would be a riddle.
+        return f"unsure: {names[chosen]} {math.floor(p * 100) / 100:.2f} below {policy.abstain_below:.2f}"
+    if choices.count(chosen) * 2 <= len(choices):
+        return f"votes disagree: {', '.join(names[choice] for choice in choices)}"
+    return None
+
+
+def _ranked(probabilities: _Floats, labels: Sequence[str]) -> tuple[LabelProbability, ...]:
+    order = np.argsort(-probabilities, kind="stable")
+    return tuple(LabelProbability(labels[i], float(probabilities[i])) for i in order)
