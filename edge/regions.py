@@ -1,0 +1,102 @@
+"""Where the picture differs from the empty tray, and whether it is an item that makes the difference. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.lighting import Map
+from edge.model import Box
+
+Mask: TypeAlias = NDArray[np.bool_]
+
+_BRIDGE = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
+_PIXEL = cv2.getStructuringElement(cv2.MORPH_RECT, (3, 3))
+_SPECK_PX = 8
+_MOST = 12  # regions looked at, the largest first: the cost of a frame has a bound
+_EDGE = 0.25  # of the threshold, per pixel: the outline of a thing is steeper, that of a patch of light is not
+_GHOST = 0.7
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Regions:
+    """What changed. item_share and other_share: of all pixels (0..1). box: where the items lie, or None.
+
+    other: bool (h, w), where the change is no item: light, or something gone that was part of the background.
+    """
+
+    item_share: float
+    other_share: float
+    box: Box | None
+    other: Mask
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Region:
+    left: int
+    top: int
+    right: int
+    bottom: int
+    pixels: Mask  # of the rectangle
+    area_px: int
+
+
+def find(change: Map, view: Map, background: Map, threshold: float) -> Regions:
+    """Changed regions; all maps float32 (h, w) on the log scale. change: view against background, light taken off."""
+    changed = np.abs(change) > threshold
+    other = np.zeros(change.shape, dtype=np.bool_)
+    regions = list(_regions(changed)) if changed.any() else []
+    if not regions:
+        return Regions(0.0, 0.0, None, other)
+    edges_now, edges_before = _steepness(view), _steepness(background)
+    items = []
+    for region in regions:
+        if _is_item(region, edges_now, edges_before, threshold):
+            items.append(region)
+        else:
+            other[region.top : region.bottom, region.left : region.right] |= region.pixels
+    share = sum(region.area_px for region in items) / change.size
+    return Regions(share, float(np.count_nonzero(other)) / change.size, _around(items, change.shape), other)
+
+
+def _regions(changed: Mask) -> Iterator[_Region]:
+    """Connected patches, largest first, small gaps bridged: glass shows as a few highlights and a rim."""
+    closed = cv2.morphologyEx(changed.view(np.uint8), cv2.MORPH_CLOSE, _BRIDGE)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(closed, connectivity=8)
+    for number in np.argsort(-stats[1:, cv2.CC_STAT_AREA])[:_MOST] + 1:
+        left, top, width, height, area = (int(value) for value in stats[number])
+        if area < _SPECK_PX:
+            return
+        pixels = labels[top : top + height, left : left + width] == number
+        yield _Region(left, top, left + width, top + height, pixels, area)
+
+
+def _steepness(tones: Map) -> Map:
+    """Change per pixel, whatever the direction."""
+    across = cv2.Sobel(tones, cv2.CV_32F, 1, 0, scale=1 / 8)
+    down = cv2.Sobel(tones, cv2.CV_32F, 0, 1, scale=1 / 8)
+    return np.asarray(cv2.magnitude(across, down), dtype=np.float32)
+
+
+def _is_item(region: _Region, now: Map, before: Map, threshold: float) -> bool:
+    """Whether the outline of the region is an edge in the picture, and not only one in the background."""
+    padded = np.pad(region.pixels, 1).astype(np.uint8)
+    outline = cv2.morphologyEx(padded, cv2.MORPH_GRADIENT, _PIXEL)[1:-1, 1:-1] > 0
+    inside = np.s_[region.top : region.bottom, region.left : region.right]
+    edge_now = float(now[inside][outline].mean())
+    edge_before = float(before[inside][outline].mean())
+    return edge_now > max(_EDGE * threshold, _GHOST * edge_before)
+
+
+def _around(regions: list[_Region], shape: tuple[int, ...]) -> Box | None:
+    if not regions:
+        return None
+    height, width = shape
+    left, top = min(r.left for r in regions), min(r.top for r in regions)
+    right, bottom = max(r.right for r in regions), max(r.bottom for r in regions)
+    return Box(left / width, top / height, (right - left) / width, (bottom - top) / height)
