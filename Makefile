@@ -1,0 +1,39 @@
+# The tools of .venv where there is one (./setup.sh test makes it), else those on the PATH.
+BIN := $(if $(wildcard .venv/bin/python),.venv/bin/)
+SCRIPTS := setup.sh .ci/run .githooks/pre-commit $(wildcard tests/*/*.sh)
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help check lint test bench demo format hooks clean
+
+help: ## this list
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+check: lint test ## everything that must pass before a commit lands: lint, then test
+
+lint: ## ruff (format and lint), mypy --strict, import-linter, shellcheck
+	$(BIN)ruff format --check .
+	$(BIN)ruff check .
+	$(BIN)mypy
+	$(BIN)lint-imports
+	shellcheck $(SCRIPTS)
+
+test: ## pytest; choose with PYTEST_ARGS="-k presence" or "-m 'not slow'"
+	$(BIN)python -m pytest $(PYTEST_ARGS)
+
+bench: ## time of the loop, of the model, of the start; memory
+	$(BIN)python -m pytest tests/bench -s $(PYTEST_ARGS)
+
+demo: ## a simulated bin at work
+	./setup.sh demo
+
+format: ## let ruff format and fix what it can
+	$(BIN)ruff format .
+	$(BIN)ruff check --fix .
+
+hooks: ## run lint before every git commit
+	git config core.hooksPath .githooks
+
+clean: ## remove what the tools left behind, .venv too
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find edge convert tests -name __pycache__ -type d -prune -exec rm -rf {} +

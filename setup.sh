@@ -1,0 +1,403 @@
+#!/usr/bin/env bash
+# The way in: demo, tests, and the installation on a Raspberry Pi. Running it again is always fine.
+set -euo pipefail
+
+readonly UNIT=smart-bin
+readonly SERVICE_USER=smart-bin
+readonly PREFIX=/opt/smart-bin
+readonly ETC=/etc/smart-bin
+readonly STATE=/var/lib/smart-bin
+readonly UNIT_FILE=/etc/systemd/system/$UNIT.service
+readonly DROP_IN_DIR=/etc/systemd/system/$UNIT.service.d
+readonly COMMAND_LINK=/usr/local/bin/smartbin
+readonly OLDEST_PYTHON=3.11
+
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+readonly HERE
+readonly VENV=$HERE/.venv
+DRY_RUN=false
+LOG=/dev/null
+STAGE=
+
+usage() {
+    cat <<'TEXT'
+Usage: ./setup.sh [--dry-run] COMMAND [ARGUMENT...]
+
+Commands:
+  demo [ARGUMENT...]   Make .venv here (without TensorFlow), then show a simulated bin at work.
+                       Arguments go to `smartbin demo`: --plain, --images DIR, --camera 0, ...
+  test                 Make .venv here with everything, then run every check (`make check`).
+  install              Install and start the service on this machine (a Raspberry Pi, or any Debian).
+                       Kept if there: /etc/smart-bin/config.toml, /var/lib/smart-bin.
+  uninstall            Stop and remove the service; /etc/smart-bin and /var/lib/smart-bin stay.
+
+Options:
+  --dry-run            Say every step, do none.
+  -h, --help           This text.
+
+Environment:
+  PYTHON               The Python (3.11 or newer) for demo and test, where it is not one of
+                       python3, python3.13, python3.12, python3.11.
+  PIP_*                As always: pip.conf and these say where packages come from.
+
+Works as root and without (sudo is used where it is there). Every step is said before it is done;
+what the steps print goes to a log file, named where one fails.
+TEXT
+}
+
+# --- telling and doing ---
+
+say() { printf '==> %s\n' "$*"; }
+warn() { printf '  ! %s\n' "$*" >&2; }
+die() {
+    printf 'setup.sh: %s\n' "$*" >&2
+    exit 1
+}
+
+# try "what is done" command...: says it, does it, keeps its output in the log. Returns the command's status.
+try() {
+    say "$1"
+    shift
+    if $DRY_RUN; then
+        printf '      %s\n' "$*"
+        return 0
+    fi
+    printf '\n==> %s\n' "$*" >>"$LOG"
+    "$@" >>"$LOG" 2>&1 </dev/null
+}
+
+# step: as try, but a failure ends the script with the tail of the log.
+step() {
+    try "$@" && return 0
+    printf -- '--- the last lines of %s\n' "$LOG" >&2
+    tail -n 20 "$LOG" >&2
+    die "failed: $1 (all output: $LOG)"
+}
+
+open_log() {
+    $DRY_RUN && return 0
+    mkdir -p "$(dirname "$1")"
+    : >"$1"
+    LOG=$1
+}
+
+# --- root and apt ---
+
+is_root() { ((EUID == 0)); }
+
+can_be_root() {
+    is_root || { command -v sudo >/dev/null && { sudo -n true 2>/dev/null || [[ -t 0 ]]; }; }
+}
+
+as_root() {
+    if is_root; then "$@"; else sudo "$@"; fi
+}
+
+apt_get() {
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -y -q -o DPkg::Lock::Timeout=120 "$@"
+}
+
+update_and_install() {
+    # An update that fails (no network, one dead mirror) need not stop the packages from being there.
+    apt_get update || true
+    apt_get install --no-install-recommends "$@"
+}
+
+apt_has() { [[ $(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]; }
+
+# want WHY PACKAGE...: installs with apt what is missing. Where that cannot be, says so and returns 1.
+want() {
+    local why=$1 package missing=()
+    shift
+    for package in "$@"; do apt_has "$package" || missing+=("$package"); done
+    ((${#missing[@]})) || return 0
+    if ! command -v apt-get >/dev/null; then
+        warn "$why: install with this system's package manager what Debian calls: ${missing[*]}"
+    elif ! can_be_root; then
+        warn "$why: missing here; run: sudo apt-get install ${missing[*]}"
+    elif try "Installing with apt, for $why: ${missing[*]}" update_and_install "${missing[@]}"; then
+        return 0
+    else
+        warn "$why: apt could not install ${missing[*]} (see $LOG)"
+    fi
+    return 1
+}
+
+# want_command WHY COMMAND PACKAGE: the package only where the command is not there, wherever it came from.
+want_command() {
+    PATH=$PATH:/usr/sbin:/sbin command -v "$2" >/dev/null || want "$1" "$3"
+}
+
+apt_offers() { apt-cache show "$1" >/dev/null 2>&1; }
+
+# --- the virtual environment of the checkout ---
+
+is_new_enough() {
+    "$1" -c "import sys; sys.exit(sys.version_info < tuple(map(int, '$OLDEST_PYTHON'.split('.'))))" 2>/dev/null
+}
+
+is_64_bit() { "$1" -c 'import sys; sys.exit(sys.maxsize < 2**32)'; }
+
+find_python() {
+    local name
+    for name in ${PYTHON:+"$PYTHON"} python3 python3.13 python3.12 python3.11; do
+        if command -v "$name" >/dev/null && is_new_enough "$name"; then
+            command -v "$name"
+            return 0
+        fi
+    done
+    die "no Python >= $OLDEST_PYTHON found; install one (Debian: apt install python3 python3-venv) or name it: PYTHON=/path ./setup.sh"
+}
+
+can_make_venvs() { "$1" -c 'import ensurepip, venv' 2>/dev/null; }
+
+make_venv() {
+    local python
+    [[ -x $VENV/bin/pip ]] && is_new_enough "$VENV/bin/python" && return 0
+    python=$(find_python)
+    can_make_venvs "$python" || want "Python's venv module" python3-venv || true
+    $DRY_RUN || can_make_venvs "$python" ||
+        die "$python has no venv module; install it (Debian: apt install python3-venv) or name another: PYTHON=/path"
+    step "Making a virtual environment in .venv with $python" "$python" -m venv --clear "$VENV"
+}
+
+# install_extra EXTRA HINT: this checkout, editable; skipped where that was already done for this pyproject.toml.
+install_extra() {
+    local stamp=$VENV/.installed-$1 now
+    now=$(sha256sum "$HERE/pyproject.toml")
+    [[ -f $stamp && $(<"$stamp") == "$now" ]] && return 0
+    step "Installing the Python packages of [$1] into .venv ($2)" \
+        "$VENV/bin/pip" install --progress-bar off -e "${HERE}[$1]"
+    $DRY_RUN || printf '%s\n' "$now" >"$stamp"
+}
+
+# --- demo ---
+
+demo() {
+    open_log "$HERE/build/setup-demo.log"
+    make_venv
+    # [dev] holds all of [desktop]
+    if [[ ! -f $VENV/.installed-dev ]]; then install_extra desktop "about 120 MB to download, no TensorFlow"; fi
+    want_command "a real MQTT broker in the demo (it goes on without)" mosquitto mosquitto || true
+    say "Starting: smartbin demo $*"
+    $DRY_RUN && return 0
+    cd "$HERE"
+    PATH=$PATH:/usr/sbin exec "$VENV/bin/smartbin" demo "$@"
+}
+
+# --- test ---
+
+print_versions() {
+    local line
+    line=$(sed -n 's/^PRETTY_NAME="\(.*\)"/\1/p' /etc/os-release 2>/dev/null) || true
+    say "${line:-$(uname -s)}, $(uname -m), $(nproc) cores, $("$VENV/bin/python" --version)"
+    "$VENV/bin/pip" list --format freeze | sed -nE \
+        's/^((ai-edge-litert|keras|mypy|numpy|opencv-python-headless|paho-mqtt|pytest|ruff|tensorflow|tensorflow-cpu)==.*)/      \1/p'
+}
+
+run_checks() {
+    say "Running make check (all output also in $LOG)"
+    if $DRY_RUN; then return 0; fi
+    cd "$HERE"
+    PATH=$PATH:/usr/sbin make check 2>&1 | tee -a "$LOG"
+}
+
+run_tests() {
+    local status=0
+    open_log "$HERE/build/setup-test.log"
+    want_command "the checks" make make || true
+    want_command "the tests of MQTT" mosquitto mosquitto || true
+    want_command "the tests of MQTT" mosquitto_sub mosquitto-clients || true
+    want_command "the check of the scripts" shellcheck shellcheck || true
+    if is_root; then
+        want_command "the test of install in a container" systemd-nspawn systemd-container || true
+        want_command "the test of install in a container" debootstrap debootstrap || true
+    fi
+    make_venv
+    install_extra dev "about 900 MB to download, TensorFlow among it; some minutes"
+    $DRY_RUN || print_versions
+    run_checks || status=$?
+    say "That took $((SECONDS / 60)) min $((SECONDS % 60)) s"
+    return "$status"
+}
+
+# --- install ---
+
+become_root() {
+    is_root || $DRY_RUN && return 0
+    can_be_root || die "$1 needs root: run it as root, or install sudo"
+    say "$1 needs root: going on with sudo"
+    exec sudo --preserve-env=PIP_INDEX_URL,PIP_EXTRA_INDEX_URL,PIP_FIND_LINKS,PIP_NO_INDEX,PIP_CERT,http_proxy,https_proxy \
+        "$HERE/setup.sh" "$1"
+}
+
+# What picamera2 is built against must come from apt beside it; plain Debian has no picamera2, and no camera of a Pi.
+install_system_packages() {
+    local package optional=()
+    want "the service" python3 python3-venv python3-numpy python3-opencv python3-gpiozero ||
+        die "the service needs these packages; see above"
+    for package in python3-picamera2 python3-lgpio; do
+        if apt_offers "$package"; then
+            optional+=("$package")
+        else
+            warn "apt offers no $package here: fine without a Pi's camera and pins"
+        fi
+    done
+    ((${#optional[@]})) || return 0
+    want "the Pi's camera and pins" "${optional[@]}" || true
+}
+
+make_user() {
+    local group
+    if ! getent passwd "$SERVICE_USER" >/dev/null; then
+        step "Making the system user $SERVICE_USER" \
+            useradd --system --user-group --home-dir "$STATE" --no-create-home --shell /usr/sbin/nologin "$SERVICE_USER"
+    fi
+    for group in gpio video; do
+        getent group "$group" >/dev/null || continue
+        step "Letting $SERVICE_USER use what belongs to the group $group" usermod -aG "$group" "$SERVICE_USER"
+    done
+}
+
+python_of() { "$1" -c 'import sys; print(sys.version_info[:2])' 2>/dev/null; }
+
+make_service_venv() {
+    local system=/usr/bin/python3
+    is_new_enough "$system" || $DRY_RUN ||
+        die "$system is older than $OLDEST_PYTHON; Bookworm (Debian 12) is the oldest system supported"
+    is_64_bit "$system" || die "$system is a 32-bit program; the model's runtime exists for 64-bit systems only"
+    # After an upgrade of the system the old environment looks for packages in the old Python's folders.
+    [[ -x $PREFIX/venv/bin/pip && $(python_of "$PREFIX/venv/bin/python") == "$(python_of "$system")" ]] && return 0
+    step "Making a virtual environment in $PREFIX/venv that sees apt's packages" \
+        "$system" -m venv --clear --system-site-packages "$PREFIX/venv"
+}
+
+copy_sources() {
+    cp -R "$HERE/edge" "$HERE/convert" "$HERE/pyproject.toml" "$HERE/README.md" "$1/"
+}
+
+copy_models() {
+    rm -rf "$PREFIX/models.new" &&
+        cp -R "$HERE/models" "$PREFIX/models.new" &&
+        chmod -R u=rwX,go=rX "$PREFIX/models.new" &&
+        rm -rf "$PREFIX/models" &&
+        mv "$PREFIX/models.new" "$PREFIX/models"
+}
+
+install_package() {
+    # setuptools builds inside the folder it is given: a copy keeps root's files out of the checkout
+    STAGE=${TMPDIR:-/tmp}/smart-bin-sources
+    if ! $DRY_RUN; then
+        STAGE=$(mktemp -d)
+        trap 'rm -rf "$STAGE"' EXIT
+    fi
+    step "Copying the sources to $STAGE" copy_sources "$STAGE"
+    # gpiozero is named because plain Bookworm's 1.6 is too old; the Raspberry Pi's own is new enough and stays
+    step "Installing the package and what apt lacks into $PREFIX/venv (about 60 MB to download)" \
+        "$PREFIX/venv/bin/pip" install --progress-bar off "$STAGE" "gpiozero>=2.0.1"
+    step "Copying the models to $PREFIX/models" copy_models
+    step "Linking $COMMAND_LINK" ln -sfn "$PREFIX/venv/bin/smartbin" "$COMMAND_LINK"
+}
+
+install_config() {
+    local ours=$HERE/systemd/config.toml theirs=$ETC/config.toml
+    step "Making $ETC" install -d -m 0750 -g "$SERVICE_USER" "$ETC"
+    if [[ ! -e $theirs ]]; then
+        step "Writing the configuration $theirs" install -m 0640 -g "$SERVICE_USER" "$ours" "$theirs"
+    elif cmp -s "$ours" "$theirs"; then
+        say "Keeping $theirs (it is the default)"
+    else
+        step "Keeping $theirs; writing the default beside it as config.toml.new" \
+            install -m 0640 -g "$SERVICE_USER" "$ours" "$theirs.new"
+    fi
+}
+
+systemd_version() { systemctl --version | sed -n '1s/^systemd \([0-9]*\).*/\1/p'; }
+
+install_unit() {
+    step "Installing the unit $UNIT_FILE" install -m 0644 "$HERE/systemd/$UNIT.service" "$UNIT_FILE"
+    # Bookworm's systemd (252) knows no growing delay between restarts and would complain about the keys.
+    if (($(systemd_version) >= 254)); then
+        step "Installing the growing delay between restarts" \
+            install -D -m 0644 "$HERE/systemd/backoff.conf" "$DROP_IN_DIR/backoff.conf"
+    fi
+}
+
+systemd_runs() { [[ -d /run/systemd/system ]]; }
+
+run_doctor() {
+    say "Asking smartbin doctor how things are"
+    $DRY_RUN && return 0
+    # before the service starts, because afterwards camera and pins are its own
+    runuser -u "$SERVICE_USER" -- "$PREFIX/venv/bin/smartbin" doctor --config "$ETC/config.toml" 2>&1 </dev/null |
+        tee -a "$LOG" || warn "doctor found something to put right; see above"
+}
+
+start_service() {
+    step "Enabling $UNIT at every start of this machine" systemctl enable "$UNIT"
+    if ! systemd_runs; then
+        warn "systemd does not run here: $UNIT starts with the machine"
+        run_doctor
+        return 0
+    fi
+    step "Telling systemd" systemctl daemon-reload
+    step "Stopping $UNIT if it runs" systemctl stop "$UNIT"
+    run_doctor
+    if try "Starting $UNIT" systemctl start "$UNIT"; then
+        say "$UNIT runs: $($DRY_RUN || systemctl show -P StatusText "$UNIT")"
+        return 0
+    fi
+    $DRY_RUN || journalctl -u "$UNIT" -n 15 --no-pager >&2 || true
+    die "$UNIT is installed but did not get ready (systemd keeps trying); put right what is said above, or see: journalctl -u $UNIT"
+}
+
+install_service() {
+    become_root install
+    open_log /var/log/smart-bin-setup.log
+    command -v systemctl >/dev/null || $DRY_RUN || die "install needs systemd; for a look at the bin without it: ./setup.sh demo"
+    install_system_packages
+    make_user
+    make_service_venv
+    install_package
+    install_config
+    install_unit
+    start_service
+    say "Configuration: $ETC/config.toml   Logs: journalctl -u $UNIT   Help: smartbin --help"
+}
+
+uninstall_service() {
+    become_root uninstall
+    open_log /var/log/smart-bin-setup.log
+    if [[ -e $UNIT_FILE ]]; then
+        try "Stopping and disabling $UNIT" systemctl disable --now "$UNIT" || warn "it was not running"
+    fi
+    step "Removing the unit, the command and $PREFIX" rm -rf "$UNIT_FILE" "$DROP_IN_DIR" "$COMMAND_LINK" "$PREFIX"
+    if systemd_runs; then step "Telling systemd" systemctl daemon-reload; fi
+    say "Kept: $ETC and $STATE, and their user $SERVICE_USER; remove them by hand if you want them gone"
+}
+
+main() {
+    while [[ ${1:-} == -* ]]; do
+        case $1 in
+            -h | --help) usage && exit 0 ;;
+            --dry-run) DRY_RUN=true ;;
+            *) usage >&2 && exit 2 ;;
+        esac
+        shift
+    done
+    local command=${1:-}
+    shift || true
+    case $command in
+        demo) demo "$@" ;;
+        test) run_tests ;;
+        install) install_service ;;
+        uninstall) uninstall_service ;;
+        *)
+            [[ -z $command ]] || printf 'setup.sh: there is no command %s\n\n' "$command" >&2
+            usage >&2
+            exit 2
+            ;;
+    esac
+}
+
+main "$@"
