@@ -67,7 +67,7 @@ class Show:
         self._stage: _Stage = _PhotoStage(_photos(trays), size) if trays else _GreyStage(size)
 
     def once(self) -> Iterator[Shown]:
-        """Every item once, each after some empty frames, and empty ones at the end. Raises CameraError if there is none."""
+        """Every item once, each after some empty frames, and empty ones at the end. Raises CameraError without any."""
         for path in list(self._items):
             picture = self._read(path)
             if picture is not None:

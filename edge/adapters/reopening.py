@@ -1,0 +1,83 @@
+"""A camera that goes away and comes back: reports it and opens the device again, more and more patiently."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from edge.errors import CameraError
+from edge.model import Fault, Frame
+
+_REPORT_S = 1.0
+_FIRST_DELAY_S, _LONGEST_DELAY_S = 1.0, 30.0
+
+
+class Source(Protocol):
+    """One device, which may fail; to be opened again after close()."""
+
+    def open(self) -> None:
+        """Take the device, within a few seconds. Raises CameraError."""
+
+    def read(self) -> Frame:
+        """The newest frame not yet given. Raises CameraError when none came in time, or none ever will."""
+
+    def close(self) -> None:
+        """Give the device back, also when it hangs. Closing twice is fine."""
+
+
+class ReopeningCamera:
+    """ports.Camera around a Source."""
+
+    def __init__(
+        self,
+        source: Source,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._source = source
+        self._monotonic = monotonic
+        self._sleep = sleep
+        self._is_open = False
+        self._delay_s = _FIRST_DELAY_S
+
+    def open(self) -> None:
+        """Take the device. Raises CameraError when it is not there."""
+        self._source.open()
+        self._is_open = True
+
+    def frames(self) -> Iterator[Frame | Fault]:
+        """Frames until close(); while there are none, a Fault about once a second."""
+        while self._is_open:
+            try:
+                frame = self._source.read()
+            except CameraError as error:
+                yield from self._reopened(str(error))
+                continue
+            self._delay_s = _FIRST_DELAY_S
+            yield frame
+
+    def close(self) -> None:
+        """Give the device back."""
+        self._is_open = False
+        self._source.close()
+
+    def _reopened(self, message: str) -> Iterator[Fault]:
+        """Faults until the device could be opened. The delay grows until a frame has come, not until it opens."""
+        while self._is_open:
+            self._source.close()
+            for _ in self._pause():
+                yield Fault("camera", message)
+            try:
+                self._source.open()
+            except CameraError as error:
+                message = str(error)
+            else:
+                return
+
+    def _pause(self) -> Iterator[None]:
+        until_s = self._monotonic() + self._delay_s
+        self._delay_s = min(2 * self._delay_s, _LONGEST_DELAY_S)
+        while self._is_open and self._monotonic() < until_s:
+            yield
+            self._sleep(min(_REPORT_S, max(0.0, until_s - self._monotonic())))
