@@ -1,0 +1,33 @@
+"""lgpio's pins for gpiozero, with the servo resolution that gpiozero rounds away.
+
+gpiozero cuts a duty cycle to whole per cent (gpiozero issue 1209): of a servo's 20 ms that leaves steps of 0.2 ms or 18
+degrees, and 0.5 ms becomes 0.4 ms, beyond the end stop of many servos.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lgpio
+from gpiozero.pins.lgpio import LGPIOFactory, LGPIOPin
+
+
+class FinePwmPin(LGPIOPin):  # type: ignore[misc]  # gpiozero has no types
+    """An LGPIOPin whose duty cycle is not rounded."""
+
+    _pwm: tuple[float, float] | None  # Hz, per cent
+
+    def _set_state(self, value: float) -> None:
+        if not self._pwm:
+            super()._set_state(value)
+            return
+        frequency, _ = self._pwm
+        self._pwm = (frequency, value * 100)
+        lgpio.tx_pwm(self.factory._handle, self._number, *self._pwm)
+
+
+def open_factory() -> Any:
+    """Open the Pi's GPIO chip. Raises lgpio.error, OSError or GPIOZeroError."""
+    factory = LGPIOFactory()
+    factory.pin_class = FinePwmPin
+    return factory
