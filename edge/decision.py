@@ -64,11 +64,11 @@ class Policy:
 def decide(predictions: Sequence[Prediction], policy: Policy) -> Decision:
     """Where the item goes, from one prediction a vote. Raises ValueError without a vote or when logits do not fit."""
     votes = _probabilities(predictions, policy)
+    belongs, costs = _membership(policy), _costs(policy)
     mean = votes.mean(axis=0)
-    by_compartment = mean @ _membership(policy)
-    choices = [_cheapest(vote, policy) for vote in votes]
-    chosen = _cheapest(mean, policy)
-    reason = _doubt(chosen, by_compartment, choices, policy)
+    by_compartment = mean @ belongs
+    chosen = _cheapest(by_compartment, costs)
+    reason = _doubt(chosen, by_compartment, [_cheapest(vote @ belongs, costs) for vote in votes], policy)
     compartment = chosen if reason is None else policy.compartments.index(policy.default)
     top = _ranked(mean, policy.labels)
     return Decision(
@@ -101,13 +101,16 @@ def _membership(policy: Policy) -> _Floats:
     return np.array(routed, dtype=np.float64)
 
 
-def _cheapest(probabilities: _Floats, policy: Policy) -> int:
-    """Index of the compartment with the least expected cost; of equals, the one the item more probably belongs into."""
+def _costs(policy: Policy) -> _Floats:
+    """(compartments, compartments): of an item of the first going into the second."""
     names = policy.compartments
-    belongs = probabilities @ _membership(policy)
     table = [[policy.costs.get(true, {}).get(name, float(true != name)) for name in names] for true in names]
-    expected = belongs @ np.array(table)
-    return min(range(len(names)), key=lambda i: (expected[i], -belongs[i]))
+    return np.array(table)
+
+
+def _cheapest(by_compartment: _Floats, costs: _Floats) -> int:
+    """Index of the compartment with the least expected cost; of equals, the one the item more probably belongs into."""
+    return int(np.lexsort((-by_compartment, by_compartment @ costs))[0])
 
 
 def _doubt(chosen: int, by_compartment: _Floats, choices: Sequence[int], policy: Policy) -> str | None:
@@ -115,8 +118,8 @@ def _doubt(chosen: int, by_compartment: _Floats, choices: Sequence[int], policy:
     p = by_compartment[chosen]
     names = policy.compartments
     if p < policy.abstain_below:
-        # Cut, not rounded: "0.60 below 0.60" would be a riddle.
-        return f"unsure: {names[chosen]} {math.floor(p * 100) / 100:.2f} below {policy.abstain_below:.2f}"
+        # Cut rather than rounded, last bits aside: "0.60 below 0.60" would be a riddle.
+        return f"unsure: {names[chosen]} {math.floor(p * 100 + 1e-3) / 100:.2f} below {policy.abstain_below:.2f}"
     if choices.count(chosen) * 2 <= len(choices):
         return f"votes disagree: {', '.join(names[choice] for choice in choices)}"
     return None

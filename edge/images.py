@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import stat
 import struct
 import threading
@@ -39,6 +40,7 @@ _ROTATIONS = {
 # What Pillow's decoders were seen to raise on damaged files, besides OSError (which UnidentifiedImageError is).
 _DECODER_ERRORS = (
     OSError,
+    RuntimeError,
     SyntaxError,
     ValueError,
     TypeError,
@@ -50,6 +52,8 @@ _DECODER_ERRORS = (
     zlib.error,
     Image.DecompressionBombError,
 )
+# Pillow logs some kinds of damage, too; the ImageError says it better, and once.
+logging.getLogger("PIL").setLevel(logging.CRITICAL)
 # warnings.catch_warnings changes the whole process and must not be entered by two threads at once.
 _quiet = threading.Lock()
 
@@ -124,6 +128,8 @@ def _orientation(image: Image.Image) -> int:
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
         return _from_16_bit(image).convert("RGB")
+    if image.mode == "F":
+        raise ValueError("floating-point pixels, whose range is anybody's guess")
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
@@ -146,4 +152,4 @@ def _explain(error: Exception, stream: IO[bytes], name: str) -> str:
         return f"{name}: a HEIC, AVIF or video file that cannot be read here: save it as JPEG or PNG."
     if isinstance(error, UnidentifiedImageError):
         return f"{name}: not an image that can be read (JPEG, PNG, WebP, BMP, GIF, TIFF can)."
-    return f"{name}: damaged or cut off ({error})."
+    return f"{name}: damaged, cut off or of an unusual kind ({error})."

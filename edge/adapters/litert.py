@@ -124,7 +124,7 @@ def _runtime() -> Any:
 
 
 def _interpreter(content: bytes, threads: int, path: Path) -> Any:
-    # The runtime does not verify what it is given and can crash on it; model.json may carry the sha256 of any file.
+    # Said here because the runtime's own words do not name the mistake: model.json may carry the sha256 of any file.
     if content[4:8] != _IDENTIFIER:
         raise ModelError(f"{path}: not a TensorFlow Lite model (no {_IDENTIFIER.decode()} mark). {_PACKAGE_AGAIN}.")
     try:
