@@ -44,11 +44,11 @@ def gpio_errors() -> tuple[type[Exception], ...]:
 def real_pins() -> Any:
     """gpiozero's factory for the pins of this Pi; the caller closes it. Raises FlapError."""
     try:
-        from edge.adapters import lgpio_pins  # noqa: PLC0415 - only a Pi has lgpio; see gpio_errors
+        from edge.adapters.lgpio_pins import open_factory  # noqa: PLC0415 - only a Pi has lgpio; see gpio_errors
     except ImportError as error:
         raise FlapError(NO_LIBRARY.format(error=error)) from error
     try:
-        return lgpio_pins.open_factory()
+        return open_factory()
     except gpio_errors() as error:
         raise FlapError(NO_CHIP.format(error=error)) from error
 
