@@ -418,6 +418,8 @@ def _needs(table: dict[str, Any], compartments: dict[str, dict[str, Any]]) -> li
     problems = []
     if camera.get("source") == "replay" and "path" not in camera:
         problems.append("camera.path: missing; a replay needs the folder or video to show")
+    if camera.get("source") == "picamera2" and not isinstance(camera.get("device", 0), int):
+        problems.append("camera.device: picamera2 numbers its cameras; write 0 for the first")
     if trigger.get("kind") == "beam" and "pin" not in trigger:
         problems.append("trigger.pin: missing; a beam needs the GPIO pin of its receiver")
     if any(c.get("kind") == "chute" for c in compartments.values()) and "chute" not in table:

@@ -1,10 +1,10 @@
 """The life of one item on the tray: vote, drop, wait until the tray is empty, try again, call it a jam. Pure.
 
-    ARMED --settled--> VOTING --(loop: dropped)--> DROPPED --empty--> ARMED
-                                                     | still occupied after clear_s
-                                                   RETRIED --empty--> ARMED
-                                                     | still occupied after clear_s
-                                                    STUCK  --empty--> ARMED
+ARMED --settled--> VOTING --(loop: dropped)--> DROPPED --empty--> ARMED
+                                                 | still occupied after clear_s
+                                               RETRIED --empty--> ARMED
+                                                 | still occupied after clear_s
+                                                STUCK  --empty--> ARMED
 """
 
 from __future__ import annotations

@@ -1,0 +1,242 @@
+"""The composition root: settings -> parts -> what each command does. The only module that names adapters."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from edge import config, loop, manifest
+from edge.adapters import pi_health
+from edge.adapters.beam import BeamTrigger
+from edge.adapters.flaps import GpioFlaps, debug_pulse, show_pulse
+from edge.adapters.litert import LiteRtClassifier
+from edge.adapters.no_publisher import NoPublisher
+from edge.adapters.opencv import OpenCvCamera
+from edge.adapters.paho_publisher import BrokerSettings, PahoPublisher
+from edge.adapters.picamera import PiCamera
+from edge.adapters.pins import mock_pins, real_pins
+from edge.adapters.replay import ReplayCamera
+from edge.adapters.sqlite_outbox import SqliteOutbox, read_outbox
+from edge.adapters.systemd_notify import SystemdNotifier
+from edge.classify import Judge, Verdict, expand, verdicts
+from edge.config import ChuteCompartment, Settings, SolenoidCompartment
+from edge.decision import Policy
+from edge.delivery import Delivery
+from edge.errors import ConfigError, FlapError
+from edge.flap_settings import AnyFlap, ChuteFlap, FlapSettings, ServoFlap, SolenoidFlap
+from edge.ids import uuid7
+from edge.manifest import Manifest
+from edge.model import Box, FlapReport
+from edge.parts import Clock, Parts, Rules
+from edge.ports import Camera, Observer, Publisher, Stored, Trigger
+from edge.presence import Settings as PresenceSettings
+from edge.presence import VisionTrigger
+from edge.reporter import Reporter
+from edge.state import BinState
+from edge.version import VERSION
+from edge.wire import state_json
+
+DRAIN_S = 10.0  # after a replay has ended: how long the broker may take to acknowledge the last events
+LAST_ACK_S = 0.5  # after a stop signal: what was just published gets a chance to be acknowledged
+POLL_S = 0.02
+
+MakeObserver = Callable[[Callable[[], BinState]], Observer]
+
+
+def run(
+    settings: Settings,
+    environ: Mapping[str, str],
+    should_stop: Callable[[], bool],
+    make_observers: Sequence[MakeObserver] = (),
+    show_pulses: bool = True,
+) -> None:
+    """The service: sort until told to stop, or until a replay ends and its events are delivered."""
+    with ExitStack() as stack:
+        notifier = SystemdNotifier(environ)
+        classifier = stack.enter_context(closing(open_classifier(settings)))
+        outbox = stack.enter_context(closing(SqliteOutbox(settings.outbox.path, int(settings.outbox.max_mb * 1e6))))
+        camera = stack.enter_context(closing(camera_for(settings)))
+        camera.open()
+        publisher = stack.enter_context(closing(publisher_for(settings)))
+        # the pins are taken last and given back first: at rest before anything else ends
+        pins = stack.enter_context(pins_for(settings))
+        trigger = stack.enter_context(closing(trigger_for(settings, pins)))
+        flap = stack.enter_context(
+            closing(GpioFlaps(flap_settings(settings), pins, log=show_pulse if show_pulses else debug_pulse))
+        )
+        delivery = Delivery(outbox, publisher)
+        reporter = Reporter(
+            BinState(bin_id=settings.bin.id, model=classifier.manifest.id, version=VERSION),
+            publish=lambda state: delivery.publish_state(state_json(state)),
+            notifier=notifier,
+            queue=outbox.stats,
+            health=lambda: health(publisher),
+            now_s=time.monotonic(),
+        )
+        parts = Parts(
+            camera=camera,
+            trigger=trigger,
+            classifier=classifier,
+            flap=flap,
+            outbox=outbox,
+            delivery=delivery,
+            reporter=reporter,
+            notifier=notifier,
+            policy=policy_for(settings, classifier.manifest),
+            rules=rules_for(settings, classifier.manifest),
+            model=classifier.manifest.id,
+            clock=Clock(time.monotonic, wall_time, pi_health.clock_synced),
+            new_id=lambda: uuid7(time.time_ns() // 1_000_000, os.urandom(10)),
+            observers=[make(lambda: reporter.state) for make in make_observers],
+        )
+        reporter.ready()
+        loop.run(parts, should_stop)
+        notifier.stopping()
+        reporter.stopped(time.monotonic())
+        if settings.mqtt.enabled:
+            drain(delivery, LAST_ACK_S if should_stop() else DRAIN_S, should_stop)
+
+
+def drain(delivery: Delivery, at_most_s: float, should_stop: Callable[[], bool]) -> None:
+    """Wait until the broker has acknowledged everything; a stop signal ends the wait soon."""
+    deadline_s = time.monotonic() + at_most_s
+    while not delivery.drained and time.monotonic() < deadline_s:
+        if should_stop():
+            deadline_s = min(deadline_s, time.monotonic() + LAST_ACK_S)
+        delivery.tick(time.monotonic())
+        time.sleep(POLL_S)
+
+
+def classify(settings: Settings, paths: Sequence[Path]) -> Iterator[Verdict]:
+    """One verdict an image, in input order. Raises ImageError for a folder without one, ModelError."""
+    files = expand(paths)
+    with closing(open_classifier(settings)) as classifier:
+        model = classifier.manifest
+        yield from verdicts(files, Judge(classifier, policy_for(settings, model), model.id, model.input.crop_margin))
+
+
+def checked_config(path: Path, environ: Mapping[str, str]) -> Settings:
+    """The settings at `path`, checked against the model they name. Raises ConfigError, ModelError."""
+    settings = config.load(path, environ)
+    check_routes(settings, manifest.load(settings.model.path))
+    return settings
+
+
+def move_flap(settings: Settings, compartment: str) -> FlapReport:
+    """Open one compartment once. Raises ConfigError for an unknown one, FlapError when it does not move."""
+    if compartment not in settings.compartments:
+        known = ", ".join(settings.compartments)
+        raise ConfigError([f"there is no compartment {compartment!r}; name one of {known}"])
+    with pins_for(settings) as pins, closing(GpioFlaps(flap_settings(settings), pins, log=show_pulse)) as flaps:
+        report = flaps.sort(compartment)
+    if not report.ok:
+        raise FlapError(f"{compartment}: the flap did not move as told; see the lines above")
+    return report
+
+
+def waiting_events(settings: Settings, limit: int) -> Sequence[Stored]:
+    """The oldest events that the broker has not acknowledged; fine while a bin runs. Raises OutboxError."""
+    return read_outbox(settings.outbox.path, limit)
+
+
+def open_classifier(settings: Settings) -> LiteRtClassifier:
+    """Load and warm up the model. Raises ModelError, ConfigError when its labels are not all routed."""
+    check_routes(settings, manifest.load(settings.model.path))
+    return LiteRtClassifier(settings.model.path, settings.model.threads)
+
+
+def check_routes(settings: Settings, model: Manifest) -> None:
+    """Raises ConfigError unless every label of the model goes into exactly one compartment."""
+    problems = config.route_problems(settings, model.labels)
+    if problems:
+        raise ConfigError(problems)
+
+
+def policy_for(settings: Settings, model: Manifest) -> Policy:
+    """What the configuration and the model say about deciding."""
+    return Policy(
+        labels=model.labels,
+        routes=settings.routes,
+        default=settings.default_compartment,
+        temperature=model.temperature,
+        abstain_below=settings.policy.abstain_below,
+        costs=settings.policy.costs,
+    )
+
+
+def rules_for(settings: Settings, model: Manifest) -> Rules:
+    """The margin is the model's unless the configuration has another."""
+    margin = settings.trigger.margin
+    return Rules(
+        bin_id=settings.bin.id,
+        votes=settings.policy.votes,
+        margin=model.input.crop_margin if margin is None else margin,
+        clear_s=settings.trigger.clear_s,
+    )
+
+
+def camera_for(settings: Settings) -> Camera:
+    """The camera that [camera] names, not yet opened."""
+    camera = settings.camera
+    roi = Box(*camera.roi)
+    if camera.source == "replay":
+        assert camera.path is not None, "config.py requires it for a replay"
+        return ReplayCamera(camera.path, size=camera.size, fps=camera.fps, pace=camera.pace, loop=camera.loop, roi=roi)
+    if camera.source == "picamera2":
+        assert isinstance(camera.device, int), "config.py requires it for picamera2"
+        return PiCamera(camera.device, size=camera.size, fps=camera.fps, roi=roi)
+    return OpenCvCamera(camera.device, size=camera.size, fps=camera.fps, roi=roi)
+
+
+def trigger_for(settings: Settings, pins: Any) -> Trigger:
+    """What says that an item lies on the tray. pins: the gpiozero factory that the flaps use too."""
+    trigger = settings.trigger
+    if trigger.kind == "beam":
+        assert trigger.pin is not None, "config.py requires it for a beam"
+        return BeamTrigger(trigger.pin, settle_frames=trigger.settle_frames, pin_factory=pins)
+    return VisionTrigger(PresenceSettings(change=trigger.change, settle_frames=trigger.settle_frames))
+
+
+def pins_for(settings: Settings) -> Any:
+    """A gpiozero factory, as a context manager: the Pi's pins, or pins in memory. Raises FlapError."""
+    return mock_pins() if settings.flaps.driver == "mock" else real_pins()
+
+
+def flap_settings(settings: Settings) -> FlapSettings:
+    """[compartments] and [chute] as the flaps take them."""
+    return FlapSettings({name: _flap(settings, name) for name in settings.compartments}, max_s=settings.flaps.max_s)
+
+
+def publisher_for(settings: Settings) -> Publisher:
+    """The connection that [mqtt] names. Raises PublishError for certificates that cannot be used."""
+    mqtt = settings.mqtt
+    if not mqtt.enabled:
+        return NoPublisher()
+    return PahoPublisher(broker_settings(settings))
+
+
+def broker_settings(settings: Settings) -> BrokerSettings:
+    """[mqtt] as the publisher takes it."""
+    wanted = settings.mqtt.model_dump(exclude={"enabled"})
+    return BrokerSettings(bin_id=settings.bin.id, **wanted)
+
+
+def wall_time() -> str:
+    """RFC 3339 UTC with milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _flap(settings: Settings, name: str) -> AnyFlap:
+    compartment = settings.compartments[name]
+    wanted = compartment.model_dump(exclude={"labels", "default", "kind"})
+    if isinstance(compartment, SolenoidCompartment):
+        return SolenoidFlap(**wanted)
+    if isinstance(compartment, ChuteCompartment):
+        assert settings.chute is not None, "config.py requires it for a chute"
+        return ChuteFlap(**settings.chute.model_dump(), **wanted)
+    return ServoFlap(**wanted)

@@ -1,0 +1,188 @@
+"""The commands and their exit codes. No logic: each command hands over to app.py.
+
+Exit codes: 0 fine, 1 an image was rejected or the disk failed, 2 configuration, 3 hardware, 4 model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from edge import app, config, demo, logs
+from edge.classify import VerdictOutcome, to_json_dict
+from edge.errors import ConfigError, SmartBinError
+from edge.lines import event_line, verdict_line
+from edge.version import VERSION
+from edge.wire import parse_event
+
+DEFAULT_CONFIG = Path("/etc/smart-bin/config.toml")
+
+EPILOG = """
+examples:
+  smartbin demo                         a simulated bin sorts the sample frames before your eyes
+  smartbin demo --images holiday/       the same with your own pictures
+  smartbin classify photo.jpg           what is it, and where would it go?
+  smartbin check-config --config my.toml
+  smartbin doctor                       is everything there that the bin needs?
+  smartbin flap recycling               move one flap, to see that it is wired right
+  smartbin run                          what the service runs
+
+exit codes: 0 fine, 1 an image was rejected or the disk failed, 2 configuration, 3 hardware, 4 model
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the return value is the exit code."""
+    args = _parser().parse_args(argv)
+    logs.setup(os.environ, logging.DEBUG if args.verbose else logging.INFO)
+    command: Callable[[argparse.Namespace], int] = args.command
+    try:
+        return command(args)
+    except SmartBinError as error:
+        print(f"smartbin: {error}".replace("\n", "\nsmartbin: "), file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # the reader (head, less) has what it wanted; without this Python complains once more at its exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="smartbin",
+        description="A bin that looks at an item, knows what it is, and drops it into the right compartment.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"smartbin {VERSION}")
+    parser.add_argument("-v", "--verbose", action="store_true", help="log every detail")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    run = _add(commands, "run", _run, "sort until told to stop (what the service runs)")
+    _config(run)
+
+    show = _add(commands, "demo", _demo, "watch a simulated bin sort pictures; needs no hardware")
+    source = show.add_mutually_exclusive_group()
+    source.add_argument("--images", type=Path, metavar="DIR", help="your own pictures instead of the sample frames")
+    source.add_argument("--camera", metavar="N", help="a camera instead: 0 for the first, or a device or URL")
+    show.add_argument("--model", type=Path, metavar="DIR", help="another model folder")
+    show.add_argument("--plain", action="store_true", help="one line an item, for pipes (default without a terminal)")
+    show.add_argument("--fast", action="store_true", help="as fast as possible instead of in real time")
+    show.add_argument("--loop", action="store_true", help="begin again after the last picture; Ctrl-C ends")
+
+    classify = _add(commands, "classify", _classify, "say what is on a picture and where it would go")
+    classify.add_argument("paths", nargs="+", type=Path, metavar="FILE|DIR")
+    classify.add_argument("--json", action="store_true", help="one JSON object a line, with every label")
+    classify.add_argument("--model", type=Path, metavar="DIR", help="another model folder")
+    _config(classify, default=None)
+
+    check = _add(commands, "check-config", _check_config, "report every mistake in the configuration at once")
+    _config(check)
+
+    doctor = _add(commands, "doctor", _doctor, "check camera, model, pins, broker, clock, disk, power; with remedies")
+    doctor.add_argument("--json", action="store_true", help="one JSON object a line")
+    _config(doctor)
+
+    flap = _add(commands, "flap", _flap, "move one compartment's flap once")
+    flap.add_argument("compartment", metavar="COMPARTMENT")
+    _config(flap)
+
+    events = _add(commands, "events", _events, "show the events that wait for the broker")
+    events.add_argument("--json", action="store_true", help="as they will be published")
+    events.add_argument("--limit", type=int, default=100, metavar="N", help="the oldest N (default: 100)")
+    _config(events)
+    return parser
+
+
+def _add(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    command: Callable[[argparse.Namespace], int],
+    text: str,
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    parser.set_defaults(command=command)
+    return parser
+
+
+def _config(parser: argparse.ArgumentParser, default: Path | None = DEFAULT_CONFIG) -> None:
+    where = f"(default: {default})" if default else "(default: the demo's compartments)"
+    parser.add_argument("--config", type=Path, default=default, metavar="FILE", help=f"the TOML file {where}")
+
+
+def _run(args: argparse.Namespace) -> int:
+    app.run(config.load(args.config, os.environ), os.environ, _stop_signal())
+    return 0
+
+
+def _demo(args: argparse.Namespace) -> int:
+    if args.images is not None and not args.images.exists():
+        raise ConfigError([f"{args.images} does not exist; name a folder of pictures or a video"])
+    wishes = demo.Wishes(
+        images=args.images,
+        camera=args.camera,
+        model=args.model,
+        plain=args.plain or not sys.stdout.isatty(),
+        fast=args.fast,
+        loop=args.loop,
+    )
+    demo.run(wishes, os.environ, _stop_signal())
+    return 0
+
+
+def _classify(args: argparse.Namespace) -> int:
+    environ = dict(os.environ)
+    if args.model is not None:
+        environ[f"{config.ENV_PREFIX}MODEL__PATH"] = str(args.model.resolve())
+    settings = config.load(args.config or demo.CONFIG, environ)
+    rejected = False
+    for verdict in app.classify(settings, args.paths):
+        print(json.dumps(to_json_dict(verdict), ensure_ascii=False) if args.json else verdict_line(verdict), flush=True)
+        rejected = rejected or verdict.outcome is VerdictOutcome.REJECTED
+    return 1 if rejected else 0
+
+
+def _check_config(args: argparse.Namespace) -> int:
+    settings = app.checked_config(args.config, os.environ)
+    routes = "; ".join(f"{name}: {', '.join(c.labels) or 'nothing'}" for name, c in settings.compartments.items())
+    print(f"{args.config}: fine.\n{routes}\nunsure or {settings.default_compartment}: {settings.default_compartment}")
+    return 0
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    return app.doctor(config.load(args.config, os.environ), as_json=args.json, out=sys.stdout)
+
+
+def _flap(args: argparse.Namespace) -> int:
+    report = app.move_flap(config.load(args.config, os.environ), args.compartment)
+    print(f"{args.compartment}: moved and back at rest in {report.ms:.0f} ms")
+    return 0
+
+
+def _events(args: argparse.Namespace) -> int:
+    for stored in app.waiting_events(config.load(args.config, os.environ), args.limit):
+        print(stored.payload.decode() if args.json else event_line(parse_event(stored.payload)))
+    return 0
+
+
+def _stop_signal() -> Callable[[], bool]:
+    """SIGTERM and SIGINT ask for a clean stop; a second SIGINT ends the program the hard way."""
+    stop = threading.Event()
+
+    def ask(number: int, _: object) -> None:
+        if stop.is_set() and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        stop.set()
+
+    signal.signal(signal.SIGTERM, ask)
+    signal.signal(signal.SIGINT, ask)
+    return stop.is_set

@@ -1,0 +1,92 @@
+"""The demo: a bin without hardware, before your eyes. Its own outbox and broker, both gone at the end."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from edge import app, config, manifest
+from edge.adapters.local_broker import LocalBroker, find_mosquitto
+from edge.adapters.terminal_view import PlainView, RichView, Score
+from edge.config import Settings
+
+CONFIG = Path(__file__).with_name("demo.toml")
+INSTALL_MOSQUITTO = "Mosquitto is not installed, so the demo runs without MQTT (on Debian: sudo apt install mosquitto)."
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the user asked for; None leaves the demo's own."""
+
+    images: Path | None = None
+    camera: str | None = None
+    model: Path | None = None
+    plain: bool = False
+    fast: bool = False
+    loop: bool = False
+
+
+def run(wishes: Wishes, environ: Mapping[str, str], should_stop: Callable[[], bool]) -> None:
+    """Sort until the pictures end or the user stops it; then say how it went."""
+    with tempfile.TemporaryDirectory(prefix="smartbin-demo-") as folder, _broker() as port:
+        settings = settings_for(wishes, environ, Path(folder), port)
+        _say(f"model: {manifest.load(settings.model.path).name}, pictures: {settings.camera.path or 'camera'}")
+        with _view(settings, wishes.plain) as view:
+            app.run(settings, environ, should_stop, [view.watch], show_pulses=wishes.plain)
+
+
+def settings_for(wishes: Wishes, environ: Mapping[str, str], folder: Path, port: int | None) -> Settings:
+    """The demo's configuration with the user's wishes on top, given as the environment would give them."""
+    wanted: dict[str, Any] = {"OUTBOX__PATH": folder / "outbox.db", "MQTT__ENABLED": str(port is not None).lower()}
+    if port is not None:
+        wanted |= {"MQTT__HOST": "127.0.0.1", "MQTT__PORT": port}
+    if wishes.images is not None:
+        wanted["CAMERA__PATH"] = wishes.images.resolve()
+    if wishes.camera is not None:
+        wanted |= {"CAMERA__SOURCE": "opencv", "CAMERA__DEVICE": wishes.camera}
+    if wishes.model is not None:
+        wanted["MODEL__PATH"] = wishes.model.resolve()
+    wanted |= {"CAMERA__PACE": "fast" if wishes.fast else "real", "CAMERA__LOOP": str(wishes.loop).lower()}
+    overrides = {f"{config.ENV_PREFIX}{key}": str(value) for key, value in wanted.items()}
+    return config.load(CONFIG, {**environ, **overrides})
+
+
+def _view(settings: Settings, plain: bool) -> PlainView | RichView:
+    score = Score(manifest.load(settings.model.path).labels, settings.routes)
+    if plain:
+        return PlainView(sys.stdout, score)
+    # log lines would tear the screen; faults are shown on it
+    logging.getLogger().setLevel(logging.CRITICAL)
+    compartments = {name: compartment.labels for name, compartment in settings.compartments.items()}
+    return RichView(Console(), score, compartments, time.monotonic)
+
+
+@contextmanager
+def _broker() -> Iterator[int | None]:
+    program = find_mosquitto()
+    if program is None:
+        _say(INSTALL_MOSQUITTO)
+        yield None
+        return
+    with LocalBroker(program) as broker:
+        if broker.trouble is not None:
+            _say(f"The demo runs without MQTT: {broker.trouble}")
+            yield None
+            return
+        _say(
+            f"events go to a Mosquitto of the demo's own; watch them: mosquitto_sub -p {broker.port} -v -t 'smartbin/#'"
+        )
+        yield broker.port
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,242 @@
+"""The whole flow with fakes: what reaches the flap, the disk and the broker, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge import loop
+from edge.decision import Policy
+from edge.delivery import Delivery
+from edge.errors import ModelError
+from edge.model import Box, Fault, Frame, ModelId, Outcome, Phase, Prediction, Signal, SortEvent
+from edge.parts import Clock, Parts, Rules
+from edge.reporter import Reporter
+from edge.state import BinState, Health
+from edge.testing import (
+    FakeCamera,
+    FakeClassifier,
+    FakeClock,
+    FakeFlap,
+    FakeNotifier,
+    FakeObserver,
+    FakeOutbox,
+    FakePublisher,
+    FakeTrigger,
+    blank_frame,
+    prediction_for,
+)
+
+LABELS = ("glass", "battery")
+GLASS, BATTERY = prediction_for(0, 2), prediction_for(1, 2)
+ITEM = [Phase.EMPTY, Phase.MOVING, Phase.SETTLED, Phase.SETTLED, Phase.SETTLED, Phase.EMPTY]
+MODEL = ModelId("m", "1", "0" * 64)
+
+
+@dataclass
+class Bin:
+    """A bin of fakes."""
+
+    signals: Iterable[Signal | Phase]
+    answers: Sequence[Prediction | ModelError] = (GLASS,)
+    flap: FakeFlap = field(default_factory=FakeFlap)
+    outbox: FakeOutbox = field(default_factory=FakeOutbox)
+    seen: list[Frame | Fault] | None = None
+    notifier: FakeNotifier = field(default_factory=FakeNotifier)
+    observer: FakeObserver = field(default_factory=FakeObserver)
+    states: list[BinState] = field(default_factory=list)
+    publisher: FakePublisher = field(default_factory=FakePublisher)
+
+    def run(self, should_stop: Callable[[], bool] = lambda: False) -> list[SortEvent]:
+        frames = self.seen or [blank_frame(i / 10, f"{i}.jpg") for i, _ in enumerate(list(self.signals))]
+        clock = FakeClock(step_s=0.001)
+        self.classifier = FakeClassifier(self.answers)
+        delivery = Delivery(self.outbox, self.publisher)
+        self.reporter = Reporter(
+            BinState("b", MODEL, "1"),
+            publish=self.states.append,
+            notifier=self.notifier,
+            queue=self.outbox.stats,
+            health=Health,
+            now_s=0.0,
+        )
+        ids = iter(range(1000))
+        parts = Parts(
+            camera=FakeCamera(frames),
+            trigger=FakeTrigger(self.signals),
+            classifier=self.classifier,
+            flap=self.flap,
+            outbox=self.outbox,
+            delivery=delivery,
+            reporter=self.reporter,
+            notifier=self.notifier,
+            policy=Policy(LABELS, {"glass": "recycling", "battery": "hazard"}, default="landfill"),
+            rules=Rules(bin_id="b", votes=3, margin=0.25, clear_s=1.0),
+            model=MODEL,
+            clock=Clock(clock, lambda: "2026-01-01T00:00:00.000Z", lambda: False),
+            new_id=lambda: f"id-{next(ids)}",
+            observers=[self.observer],
+        )
+        loop.run(parts, should_stop)
+        return [self.outbox.events[seq] for seq in sorted(self.outbox.finished)]
+
+
+def test_an_item_is_dropped_and_published_once() -> None:
+    one = Bin(ITEM)
+    (event,) = one.run()
+    assert one.flap.moves == ["recycling"]
+    assert (event.seq, event.outcome, event.label, event.compartment) == (1, Outcome.SORTED, "glass", "recycling")
+    assert (event.votes, event.image, event.clock_synced) == (3, "4.jpg", False)
+    assert event.flap is not None
+    assert event.flap.ok
+    assert event.timing_ms.total > event.timing_ms.settle > 0
+    assert one.observer.events == [event]
+    assert [topic for _, topic, _, _ in one.publisher.sent].count("event") == 1
+
+
+def test_every_item_gets_its_own_event_in_order() -> None:
+    three = Bin(ITEM * 3, answers=[GLASS] * 3 + [BATTERY] * 3 + [GLASS] * 3)
+    assert [(e.seq, e.compartment) for e in three.run()] == [(1, "recycling"), (2, "hazard"), (3, "recycling")]
+    assert three.flap.moves == ["recycling", "hazard", "recycling"]
+
+
+def test_the_intent_is_on_disk_before_the_flap_moves() -> None:
+    outbox = FakeOutbox()
+    on_disk: list[int] = []
+    one = Bin(ITEM, outbox=outbox, flap=FakeFlap(before_move=lambda: on_disk.append(len(outbox.events))))
+    one.run()
+    assert on_disk == [1]
+
+
+def test_the_classifier_sees_the_box_with_its_margin() -> None:
+    settled = Signal(Phase.SETTLED, Box(0.25, 0.25, 0.25, 0.25))
+    one = Bin([Phase.EMPTY, settled, settled, settled, Phase.EMPTY])
+    one.run()
+    assert one.classifier.shapes == [(24, 24, 3)] * 3, "16 x 12 px, made square, 25 % of 16 px on each side"
+
+
+def test_an_item_that_moves_during_the_vote_is_looked_at_again() -> None:
+    one = Bin([Phase.EMPTY, Phase.SETTLED, Phase.SETTLED, Phase.MOVING, *[Phase.SETTLED] * 3, Phase.EMPTY])
+    (event,) = one.run()
+    assert (event.votes, event.image) == (3, "6.jpg")
+
+
+def test_an_item_that_is_taken_away_is_not_dropped() -> None:
+    one = Bin([Phase.EMPTY, Phase.SETTLED, Phase.SETTLED, Phase.EMPTY, Phase.EMPTY])
+    assert one.run() == []
+    assert one.flap.moves == []
+
+
+def test_an_unsure_bin_says_so_and_uses_the_default() -> None:
+    unsure = Bin(ITEM, answers=[prediction_for(0, 2, logit=0.0)])
+    (event,) = unsure.run()
+    assert (event.outcome, event.compartment) == (Outcome.ABSTAINED, "landfill")
+    assert event.reason
+    assert unsure.flap.moves == ["landfill"]
+
+
+def test_an_item_that_falls_at_the_second_try_is_sorted_once() -> None:
+    slow = Bin([*ITEM[:-1], *[Phase.SETTLED] * 15, Phase.EMPTY])
+    (event,) = slow.run()
+    assert slow.flap.moves == ["recycling", "recycling"]
+    assert event.outcome is Outcome.SORTED
+    assert event.flap is not None
+    assert event.flap.ms == 20.0
+
+
+def test_an_item_that_stays_is_a_jam_until_the_tray_is_empty() -> None:
+    jam = Bin([*ITEM[:-1], *[Phase.SETTLED] * 60])
+    (event,) = jam.run()
+    assert (event.outcome, jam.flap.moves) == (Outcome.JAM, ["recycling"] * 2)
+    assert [f.part for f in jam.reporter.state.faults] == ["jam"]
+    cleared = Bin([*ITEM[:-1], *[Phase.SETTLED] * 60, *ITEM])
+    assert [e.outcome for e in cleared.run()] == [Outcome.JAM, Outcome.SORTED]
+    assert cleared.reporter.state.state == "starting", "no fault is left"
+    assert not cleared.reporter.state.faults
+
+
+def test_a_flap_that_fails_stops_the_bin_until_the_tray_is_empty() -> None:
+    broken = Bin([*ITEM[:-1], *[Phase.SETTLED] * 60, *ITEM], flap=FakeFlap(fails={1}))
+    events = broken.run()
+    assert [e.outcome for e in events] == [Outcome.FLAP_ERROR, Outcome.SORTED]
+    assert broken.flap.moves == ["recycling"] * 2, "no second try with a flap that does not obey"
+    assert not broken.reporter.state.faults, "the flap works again"
+
+
+def test_a_camera_fault_is_told_and_heals() -> None:
+    fault = Fault("camera", "unplugged")
+    seen: list[Frame | Fault] = [blank_frame(0), fault, fault]
+    gone = Bin([Phase.EMPTY], seen=seen)
+    gone.run()
+    assert gone.reporter.state.faults == (fault,)
+    assert gone.notifier.progressed == 3, "waiting for a camera is progress: the watchdog must not bite"
+    back = Bin([Phase.EMPTY, Phase.EMPTY], seen=[*seen, blank_frame(1)])
+    back.run()
+    assert not back.reporter.state.faults
+
+
+def test_a_classifier_that_fails_drops_nothing_and_heals() -> None:
+    sick = Bin([*ITEM[:-1], Phase.SETTLED, Phase.EMPTY], answers=[ModelError("NaN"), GLASS, GLASS, GLASS])
+    (event,) = sick.run()
+    assert event.votes == 3
+    assert not sick.reporter.state.faults
+    failing = Bin(ITEM, answers=[ModelError("NaN")])
+    assert failing.run() == []
+    assert failing.flap.moves == []
+    assert [f.part for f in failing.reporter.state.faults] == ["model"]
+
+
+def test_a_full_disk_moves_nothing_and_the_item_is_sorted_once_there_is_room() -> None:
+    outbox = FakeOutbox()
+    outbox.full = True
+
+    def signals() -> Iterable[Phase]:
+        yield from [Phase.EMPTY, *[Phase.SETTLED] * 6]
+        outbox.full = False
+        yield from [*[Phase.SETTLED] * 3, Phase.EMPTY]
+
+    frames: list[Frame | Fault] = [blank_frame(i / 10) for i in range(11)]
+    full = Bin(signals(), outbox=outbox, seen=frames)
+    (event,) = full.run()
+    assert full.flap.moves == ["recycling"]
+    assert event.seq == 1
+    assert not full.reporter.state.faults
+
+
+def test_an_outcome_that_the_disk_refuses_is_written_when_it_heals() -> None:
+    outbox = FakeOutbox()
+    flap = FakeFlap(before_move=lambda: setattr(outbox, "full", True))
+    one = Bin([*ITEM, *[Phase.EMPTY] * 3], outbox=outbox, flap=flap)
+    one.run()
+    assert outbox.events
+    assert not outbox.finished, "the intent alone is on disk: the next start tells it as interrupted"
+    assert [f.part for f in one.reporter.state.faults] == ["disk"]
+
+
+def test_stops_when_told_with_the_last_item_written() -> None:
+    calls = iter([False] * 5)
+    stopped = Bin(ITEM * 5)
+    (event,) = stopped.run(should_stop=lambda: next(calls, True))
+    assert event.outcome is Outcome.SORTED, "the flap moved as told; that the tray was not seen empty changes nothing"
+    assert stopped.flap.moves == ["recycling"]
+
+
+@pytest.mark.parametrize("silent", [Phase.EMPTY, Phase.LEARNING, Phase.MOVING])
+def test_nothing_moves_without_a_settled_item(silent: Phase) -> None:
+    quiet = Bin([silent] * 50)
+    assert quiet.run() == []
+    assert quiet.flap.moves == []
+
+
+@given(st.lists(st.sampled_from(list(Phase)), max_size=120), st.sets(st.integers(1, 10), max_size=4))
+def test_every_movement_is_covered_by_one_event(phases: list[Phase], fails: set[int]) -> None:
+    anything = Bin(phases, flap=FakeFlap(fails=fails))
+    events = anything.run()
+    assert [e.seq for e in events] == list(range(1, len(events) + 1))
+    assert len({e.event_id for e in events}) == len(events)
+    assert len(events) <= len(anything.flap.moves) <= 2 * len(events)
+    assert len(anything.outbox.events) == len(events), "no intent is left open"
