@@ -75,7 +75,7 @@ def run(
             publish=lambda state: delivery.publish_state(state_json(state)),
             notifier=notifier,
             queue=outbox.stats,
-            health=lambda: health(publisher),
+            health=lambda: Health(pi_health.temperature_c(), pi_health.clock_synced(), publisher.trouble),
             now_s=time.monotonic(),
         )
         parts = Parts(

@@ -1,14 +1,14 @@
 """Every error the product raises on purpose. A message says what is wrong and what to check.
 
-    SmartBinError                exit code 1
-    |- ConfigError               2  the TOML file, an environment variable, a path named there
-    |- HardwareError             3
-    |  |- CameraError               the camera is missing, hangs or lost its stream
-    |  `- FlapError                 a pin is taken, a move took too long
-    |- ModelError                4  model.json or the file beside it
-    |- ImageError                1  a picture that cannot be used
-    |- OutboxError               1  the disk is full or the database cannot be used
-    `- PublishError              1  the broker refuses this client for good (password, certificate)
+SmartBinError                exit code 1
+|- ConfigError               2  the TOML file, an environment variable, a path named there
+|- HardwareError             3
+|  |- CameraError               the camera is missing, hangs or lost its stream
+|  `- FlapError                 a pin is taken, a move took too long
+|- ModelError                4  model.json or the file beside it
+|- ImageError                1  a picture that cannot be used
+|- OutboxError               1  the disk is full or the database cannot be used
+`- PublishError              1  the broker refuses this client for good (password, certificate)
 """
 
 from __future__ import annotations
@@ -62,3 +62,5 @@ class OutboxError(SmartBinError):
 
 class PublishError(SmartBinError):
     """The broker cannot be used as configured."""
+
+    exit_code = 2

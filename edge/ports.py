@@ -116,6 +116,10 @@ class Publisher(Protocol):
     def connected(self) -> bool:
         """Whether a publish has a chance now."""
 
+    @property
+    def trouble(self) -> str | None:
+        """What is wrong with the connection and what to check; None while it is fine."""
+
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> int | None:
         """Hand over one message at QoS 1; the topic is relative to the bin's prefix.
 

@@ -197,6 +197,7 @@ class FakePublisher:
 
     def __init__(self, connected: bool = True) -> None:
         self.connected = connected
+        self.trouble: str | None = None
         self.sent: list[tuple[int, str, bytes, bool]] = []
         self._acknowledged: list[int] = []
         self._refused: list[int] = []

@@ -9,7 +9,7 @@ class NoPublisher:
     """Implements ports.Publisher."""
 
     connected = False
-    trouble = "off"
+    trouble: str | None = "off"
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> int | None:
         """Never taken."""
