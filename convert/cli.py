@@ -1,0 +1,65 @@
+"""smartbin-convert: pictures in class folders to a packaged model, one command a step. No logic here."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Protocol, cast
+
+from edge.errors import SmartBinError
+
+INTERRUPTED = 130
+
+_EXAMPLE = """\
+example, from folders of pictures to a model for the bin:
+  smartbin-convert prepare pictures/ --out build/set
+  smartbin-convert train build/set --recipe garbage10-efficientnet-lite2 --out build/run
+  smartbin-convert quantize build/run --out build/model.tflite
+  smartbin-convert verify build/run build/model.tflite
+  smartbin-convert package build/run build/model.tflite --name my-bin --out models/my-bin
+
+exit codes: 0 fine, 1 the pictures do not allow it, 2 an option or a recipe is wrong, 4 a model is wrong,
+130 stopped with Ctrl-C (what was finished is kept; the same command goes on from there)
+"""
+# In the order of use. Each module has add_parser(subparsers), whose `run` default is called with the arguments.
+_STEPS = ("prepare", "train", "quantize", "verify", "package")
+
+
+class _Step(Protocol):
+    def add_parser(self, subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None: ...
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one step; the exit code."""
+    # TensorFlow tells about its build on every start; a failure still comes as an exception.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    options = _parser(words).parse_args(words)
+    try:
+        options.run(options)
+    except SmartBinError as error:
+        print(f"smartbin-convert: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("\nsmartbin-convert: stopped. The same command goes on from where it was.", file=sys.stderr)
+        return INTERRUPTED
+    return 0
+
+
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="smartbin-convert", description=__doc__, epilog=_EXAMPLE, formatter_class=argparse.RawTextHelpFormatter
+    )
+    subparsers = parser.add_subparsers(metavar="STEP", required=True)
+    # Keras takes seconds to import: only the step that was asked for is loaded, all of them for the help.
+    chosen = [step for step in _STEPS if step in words[:1]] or _STEPS
+    for step in chosen:
+        cast(_Step, importlib.import_module(f"convert.{step}")).add_parser(subparsers)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,120 @@
+"""The prepared set on disk: splits.csv, readable by anyone, and every picture decoded once.
+
+    splits.csv     path,label,role,sha256,group,split
+    pictures.bin   the pictures, uint8 RGB at most SIDE_PX long, one after the other
+    pictures.npz   where each begins and its height and width, in the order of splits.csv
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from convert.errors import DataError
+from convert.split import EXTRA, MAIN, ROBUST, TEST, TRAIN, VALIDATION, Item, leaks
+from edge.model import Pixels
+
+SIDE_PX = 256
+SPLITS, PIXELS, INDEX = "splits.csv", "pictures.bin", "pictures.npz"
+
+
+def shrink(rgb: Pixels, side_px: int = SIDE_PX) -> Pixels:
+    """The picture at most `side_px` long, aspect kept."""
+    scale = side_px / max(rgb.shape[:2])
+    if scale >= 1:
+        return rgb
+    size = (max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale)))
+    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def write_splits(folder: Path, items: Sequence[Item]) -> None:
+    """Write splits.csv."""
+    with (folder / SPLITS).open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, [field.name for field in fields(Item)], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(item) for item in items)
+
+
+def write_index(folder: Path, shapes: Iterable[tuple[int, int]]) -> None:
+    """Write pictures.npz for pictures of these (height, width), stored in this order."""
+    sizes = np.array(list(shapes), dtype=np.int64).reshape(-1, 2)
+    starts = np.concatenate([[0], np.cumsum(sizes.prod(axis=1) * 3)[:-1]]) if len(sizes) else np.empty(0, np.int64)
+    np.savez(folder / INDEX, start=starts, size=sizes)
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A prepared set. labels are sorted; `truth` is int64 (n,), an index into them for each item."""
+
+    items: tuple[Item, ...]
+    labels: tuple[str, ...]
+    truth: NDArray[np.int64]
+    _pixels: Pixels
+    _start: NDArray[np.int64]
+    _size: NDArray[np.int64]
+
+    def picture(self, index: int) -> Pixels:
+        """uint8 RGB (height, width, 3)."""
+        start, (height, width) = self._start[index], self._size[index]
+        return self._pixels[start : start + height * width * 3].reshape(height, width, 3)
+
+    def indices(self, split: str, folder: str = "") -> NDArray[np.int64]:
+        """Which items are in a split, in order; only those below `folder` when it is given."""
+        chosen = (i for i, item in enumerate(self.items) if item.split == split)
+        return np.array([i for i in chosen if not folder or source(self.items[i]) == folder], dtype=np.int64)
+
+
+def source(item: Item) -> str:
+    """The name of the folder that holds the class folders."""
+    return Path(item.path).parent.parent.name
+
+
+def load(folder: Path) -> Dataset:
+    """Open what `prepare` wrote. Raises DataError: nothing there, damaged, one class, a split that leaks."""
+    items = _read_splits(folder / SPLITS)
+    try:
+        with np.load(folder / INDEX) as index:
+            start, size = index["start"], index["size"]
+        pixels = np.memmap(folder / PIXELS, np.uint8, mode="r")
+    except (OSError, KeyError, ValueError) as error:
+        raise DataError(f"{folder}: the decoded pictures are missing or damaged ({error}): run prepare again.") from error
+    if len(start) != len(items) or (len(start) and start[-1] + size[-1].prod() * 3 != len(pixels)):
+        raise DataError(f"{folder}: {SPLITS} and {PIXELS} do not belong together: run prepare again.")
+    _check(folder, items)
+    labels = tuple(sorted({item.label for item in items if item.role != ROBUST}))
+    number = {label: i for i, label in enumerate(labels)}
+    truth = np.array([number[item.label] for item in items], dtype=np.int64)
+    return Dataset(tuple(items), labels, truth, pixels, start, size)
+
+
+def _read_splits(path: Path) -> list[Item]:
+    try:
+        with path.open(newline="", encoding="utf-8") as stream:
+            return [Item(**{**row, "group": int(row["group"])}) for row in csv.DictReader(stream)]
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}. Run `smartbin-convert prepare` first, or check the path.") from error
+    except (TypeError, ValueError, KeyError, csv.Error) as error:
+        raise DataError(f"{path}: not the table that prepare writes ({error}).") from error
+
+
+def _check(folder: Path, items: Sequence[Item]) -> None:
+    leaking = leaks(items)
+    if leaking:
+        raise DataError(
+            f"{folder}: {len(leaking)} training pictures share a near-duplicate group or file with held-out ones, "
+            f"first {leaking[0].path}. A score on such a split means nothing: run prepare again."
+        )
+    known = {item.label for item in items if item.role in (MAIN, EXTRA)}
+    for split in (TRAIN, VALIDATION, TEST):
+        missing = known - {item.label for item in items if item.split == split}
+        if missing:
+            raise DataError(f"{folder}: no {split} picture of {', '.join(sorted(missing))}: add pictures of it.")
+    strange = {item.label for item in items if item.role == ROBUST} - known
+    if strange:
+        raise DataError(f"{folder}: robustness pictures of classes that are not trained: {', '.join(sorted(strange))}.")

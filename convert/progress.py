@@ -1,0 +1,43 @@
+"""Progress with the time left: a bar on a terminal, now and then a line in a log."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import Progress
+
+LINE_EVERY_S = 30.0
+
+Advance = Callable[[int, str], None]
+
+
+@contextmanager
+def progress(what: str, total: int, done: int = 0) -> Iterator[Advance]:
+    """Yields advance(count, note). `done` of `total` were finished by an earlier run and take no part in the estimate."""
+    console = Console(file=sys.stderr)
+    if console.is_terminal:
+        with Progress(console=console) as bar:
+            task = bar.add_task(what, total=total, completed=done)
+            yield lambda count, note: bar.update(task, advance=count, description=f"{what} {note}".rstrip())
+    else:
+        yield _Lines(what, total, done)
+
+
+class _Lines:
+    def __init__(self, what: str, total: int, done: int) -> None:
+        self._what, self._total, self._done, self._start = what, total, done, done
+        self._began_s = self._said_s = time.monotonic()
+
+    def __call__(self, count: int, note: str) -> None:
+        self._done += count
+        now_s = time.monotonic()
+        if now_s - self._said_s < LINE_EVERY_S and self._done < self._total:
+            return
+        self._said_s = now_s
+        each_s = (now_s - self._began_s) / max(1, self._done - self._start)
+        left = time.strftime("%H:%M:%S", time.gmtime(each_s * (self._total - self._done)))
+        print(f"{self._what} {self._done}/{self._total}, {left} left {note}".rstrip(), file=sys.stderr, flush=True)

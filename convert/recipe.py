@@ -1,0 +1,82 @@
+"""One TOML file says how a model is made; it goes into model.json as it was."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from convert.augment import Augment
+from convert.errors import RecipeError
+
+FOLDER = Path(__file__).parent / "recipes"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Model(_Part):
+    """What is trained. weights: "imagenet", "none" or a file."""
+
+    backbone: str
+    weights: str = "imagenet"
+    size: int = Field(default=224, ge=32, le=1024)  # the input of the finished model, in pixels
+    dropout: float = Field(default=0.2, ge=0, lt=1)
+
+
+class Head(_Part):
+    """Stage 1: a linear head on features that stay as they are."""
+
+    size: int = Field(default=160, ge=32, le=1024)
+    views: int = Field(default=1, ge=1)  # 1: the plain picture; each further one is augmented
+    steps: int = Field(default=1500, ge=1)
+    rate: float = Field(default=2e-3, gt=0)
+
+
+class Tune(_Part):
+    """Stage 2: gentle fine-tuning. sizes: the side in pixels for each epoch; empty leaves the stage out."""
+
+    sizes: tuple[int, ...] = ()
+    batch: int = Field(default=32, ge=1)
+    rate: float = Field(default=2e-4, gt=0)
+    warmup_steps: int = Field(default=100, ge=0)
+    weight_decay: float = Field(default=0.02, ge=0)
+    frozen_blocks: int = Field(default=8, ge=0)
+    label_smoothing: float = Field(default=0.1, ge=0, lt=1)
+    balance: float = Field(default=0.5, ge=0, le=1)  # 0: every picture counts the same; 1: every class does
+    ema: float = Field(default=0.998, ge=0, lt=1)  # decay of the running mean of the weights
+    blend: tuple[float, ...] = (1.0,)  # shares of the fine-tuned weights to try against the linear head's
+
+
+class Quantize(_Part):
+    """How the float model becomes a TFLite file."""
+
+    samples: int = Field(default=400, ge=1)
+
+
+class Recipe(_Part):
+    """Everything that a training run depends on, besides the pictures."""
+
+    seed: int = 0
+    model: Model
+    head: Head = Head()
+    tune: Tune = Tune()
+    augment: Augment = Augment()
+    quantize: Quantize = Quantize()
+
+
+def load(name: str) -> Recipe:
+    """The recipe in a file, or one of those that come with the program by its name. Raises RecipeError."""
+    path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
+    try:
+        return Recipe.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        known = ", ".join(sorted(p.stem for p in FOLDER.glob("*.toml")))
+        raise RecipeError(f"{path}: {error.strerror}. Recipes that come with the program: {known}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: not TOML ({error}).") from error
+    except ValidationError as error:
+        problems = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False))
+        raise RecipeError("\n".join(f"{path}: {problem}" for problem in problems)) from error

@@ -1,0 +1,195 @@
+"""Which pictures train, which validate, which test: near-duplicates stay together, classes keep their shares.
+
+Public sets photograph one object several times and copy pictures from each other. A test picture whose twin was trained
+on proves nothing, so pictures are grouped first and groups are dealt out whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.model import Pixels
+
+THUMB_PX = 32
+# Found by looking at pairs: unrelated pictures of things on white come as close as 12 bits, yet correlate below 0.9.
+MAX_BITS = 10
+MIN_CORRELATION = 0.9
+SAME_BITS = 4
+SAME_CORRELATION = 0.985
+
+MAIN, EXTRA, ROBUST = "main", "extra", "robust"  # roles: dealt out; training only; a check that is never trained on
+TRAIN, VALIDATION, TEST, UNUSED = "train", "validation", "test", "unused"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One picture. path is as given on the command line; group and split are filled in by `deal`."""
+
+    path: str
+    label: str
+    role: str
+    sha256: str
+    group: int = -1
+    split: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Twins:
+    """Two pictures (indices) that show the same. same: the same photo, not only the same object."""
+
+    first: int
+    second: int
+    same: bool
+
+
+def thumb(rgb: Pixels) -> Pixels:
+    """What near-duplicates are told by: uint8 (32, 32) luma of the whole picture."""
+    small = cv2.resize(rgb, (THUMB_PX, THUMB_PX), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+
+
+def find_twins(thumbs: Pixels) -> list[Twins]:
+    """Near-duplicates among uint8 (n, 32, 32), also when one is mirrored or turned by quarter turns."""
+    upright = _hashes(thumbs)
+    normal = _normalised(thumbs)
+    found: dict[tuple[int, int], bool] = {}
+    for turn in range(8):
+        turned = _turned(thumbs, turn)
+        first, second, bits = _close(upright, _hashes(turned))
+        agree = np.einsum("ij,ij->i", normal[first], _normalised(turned)[second])
+        same = (bits <= SAME_BITS) & (agree >= SAME_CORRELATION)
+        for a, b, alike, equal in zip(first, second, agree >= MIN_CORRELATION, same, strict=True):
+            if alike:
+                pair = (int(min(a, b)), int(max(a, b)))
+                found[pair] = found.get(pair, False) or bool(equal)
+    return [Twins(a, b, same) for (a, b), same in sorted(found.items())]
+
+
+def groups(count: int, twins: Sequence[Twins]) -> list[int]:
+    """The group number of each of `count` pictures: the smallest index that it is linked to."""
+    parent = list(range(count))
+
+    def root(index: int) -> int:
+        while parent[index] != index:
+            parent[index] = parent[parent[index]]
+            index = parent[index]
+        return index
+
+    for pair in twins:
+        a, b = sorted((root(pair.first), root(pair.second)))
+        parent[b] = a
+    return [root(index) for index in range(count)]
+
+
+def conflicts(items: Sequence[Item], twins: Sequence[Twins]) -> set[int]:
+    """Pictures of which the very same photo is also filed under another label."""
+
+    def doubtful(pair: Twins) -> bool:
+        first, second = items[pair.first], items[pair.second]
+        return pair.same and first.label != second.label and ROBUST not in (first.role, second.role)
+
+    return {index for pair in twins if doubtful(pair) for index in (pair.first, pair.second)}
+
+
+def deal(
+    items: Sequence[Item], twins: Sequence[Twins], validation: float = 0.1, test: float = 0.1, seed: int = 0
+) -> list[Item]:
+    """Items with group and split. The same pictures and seed give the same split, in whatever order they come.
+
+    validation, test: shares (0..1) of each class's main pictures. An extra picture whose group is tested or validated on
+    is left out, as is every picture filed under two labels. Robustness pictures keep the split "robust", and their twins
+    among the extras are left out too.
+    """
+    number = groups(len(items), twins)
+    doubtful = conflicts(items, twins)
+    members: dict[int, list[int]] = defaultdict(list)
+    for index, group in enumerate(number):
+        members[group].append(index)
+    splits = _deal_groups(items, list(members.values()), {TEST: test, VALIDATION: validation}, seed)
+    return [
+        replace(item, group=number[i], split=UNUSED if i in doubtful else _role_split(item.role, splits[number[i]]))
+        for i, item in enumerate(items)
+    ]
+
+
+def leaks(items: Sequence[Item]) -> list[Item]:
+    """Training pictures that share a group or a file with a tested, validated or robustness picture."""
+    held = [item for item in items if item.split in (TEST, VALIDATION, ROBUST)]
+    held_groups, held_files = {item.group for item in held}, {item.sha256 for item in held}
+    return [
+        item for item in items if item.split == TRAIN and (item.group in held_groups or item.sha256 in held_files)
+    ]
+
+
+def _deal_groups(
+    items: Sequence[Item], grouped: Sequence[list[int]], shares: dict[str, float], seed: int
+) -> dict[int, str]:
+    """A split for each group, by its number. Every class is filled up to its share of whole groups in a random order."""
+    wanted = Counter(item.label for item in items if item.role == MAIN)
+    taken: Counter[tuple[str, str]] = Counter()
+    result = {}
+    for group in sorted(grouped, key=lambda group: _order(items, group, seed)):
+        main = [items[i].label for i in group if items[i].role == MAIN]
+        split = TRAIN
+        if any(items[i].role == ROBUST for i in group):
+            split = ROBUST
+        elif main:
+            label = Counter(main).most_common(1)[0][0]
+            room = (s for s, share in shares.items() if taken[label, s] + len(main) <= round(share * wanted[label]))
+            split = next(room, TRAIN)
+            taken[label, split] += len(main)
+        result[min(group)] = split
+    return result
+
+
+def _role_split(role: str, split: str) -> str:
+    if role == ROBUST:
+        return ROBUST
+    if split == ROBUST:
+        return UNUSED
+    return UNUSED if role == EXTRA and split != TRAIN else split
+
+
+def _order(items: Sequence[Item], group: Sequence[int], seed: int) -> str:
+    first = min(items[i].sha256 for i in group)
+    return hashlib.sha256(f"{seed}:{first}".encode()).hexdigest()
+
+
+def _turned(thumbs: Pixels, turn: int) -> Pixels:
+    rotated = np.rot90(thumbs, turn % 4, axes=(1, 2))
+    return np.ascontiguousarray(rotated[:, :, ::-1] if turn >= 4 else rotated)
+
+
+def _hashes(thumbs: Pixels) -> NDArray[np.uint64]:
+    """uint64 (n,): the signs of the 64 lowest frequencies around their median (pHash)."""
+    low = np.stack([cv2.dct(t.astype(np.float32))[:8, :8].ravel() for t in thumbs])
+    bits = low > np.median(low[:, 1:], axis=1, keepdims=True)
+    return np.packbits(bits, axis=1).view(np.uint64).ravel()
+
+
+def _normalised(thumbs: Pixels) -> NDArray[np.float32]:
+    flat = thumbs.reshape(len(thumbs), -1).astype(np.float32)
+    flat -= flat.mean(axis=1, keepdims=True)
+    # A plain picture has no structure to correlate with: left at zero, it is like nothing.
+    return np.asarray(flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-3), dtype=np.float32)
+
+
+def _close(
+    left: NDArray[np.uint64], right: NDArray[np.uint64]
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.uint8]]:
+    """Pairs first < second whose hashes differ in at most MAX_BITS bits, and in how many."""
+    parts = []
+    for start in range(0, len(left), 256):
+        bits = np.bitwise_count(left[start : start + 256, None] ^ right[None])
+        first, second = np.nonzero(bits <= MAX_BITS)
+        keep = first + start < second
+        parts.append((first[keep] + start, second[keep], bits[first[keep], second[keep]]))
+    first, second, bits = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return first, second, bits
