@@ -117,6 +117,10 @@ class Publisher(Protocol):
         """Whether a publish has a chance now."""
 
     @property
+    def connects(self) -> int:
+        """How often it has connected so far. When this changes, what is retained is due again."""
+
+    @property
     def trouble(self) -> str | None:
         """What is wrong with the connection and what to check; None while it is fine."""
 

@@ -197,8 +197,10 @@ class FakePublisher:
 
     def __init__(self, connected: bool = True) -> None:
         self.connected = connected
+        self.connects = int(connected)
         self.trouble: str | None = None
         self.sent: list[tuple[int, str, bytes, bool]] = []
+        self._unanswered: list[int] = []
         self._acknowledged: list[int] = []
         self._refused: list[int] = []
         self.closed = False
@@ -208,15 +210,28 @@ class FakePublisher:
             return None
         token = len(self.sent) + 1
         self.sent.append((token, topic, payload, retain))
+        self._unanswered.append(token)
         return token
+
+    def lose_line(self) -> None:
+        """What was not answered comes back as refused."""
+        self.connected = False
+        self.refuse(*self._unanswered)
+
+    def reconnect(self) -> None:
+        """The line is there (again)."""
+        self.connected = True
+        self.connects += 1
 
     def acknowledge(self, *tokens: int) -> None:
         """The broker acknowledges these."""
         self._acknowledged += tokens
+        self._unanswered = [token for token in self._unanswered if token not in tokens]
 
     def refuse(self, *tokens: int) -> None:
         """The broker refuses these."""
         self._refused += tokens
+        self._unanswered = [token for token in self._unanswered if token not in tokens]
 
     def acknowledged(self) -> Sequence[int]:
         tokens, self._acknowledged = self._acknowledged, []

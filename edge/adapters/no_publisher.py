@@ -9,6 +9,7 @@ class NoPublisher:
     """Implements ports.Publisher."""
 
     connected = False
+    connects = 0
     trouble: str | None = "off"
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> int | None:

@@ -1,0 +1,284 @@
+"""The connection to an MQTT broker. One thread owns it: connects, reconnects, reads and writes; nobody waits for it.
+
+Every connection gets a paho client of its own. What the broker had not acknowledged when a connection ended is
+handed back as refused, and the outbox still has it: paho keeps no second queue that could be lost or grow.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.exception import MQTTException
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from edge.adapters import broker_trouble
+from edge.adapters.broker_settings import BrokerSettings, others_can_read, read_password, tls_context
+from edge.errors import PublishError
+
+__all__ = ["BrokerSettings", "PahoPublisher"]
+
+log = logging.getLogger(__name__)
+
+VERSIONS = (MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311)
+UNSUPPORTED = 0x84
+SESSION_S = 24 * 3600  # how long the broker keeps the session of a bin that is away
+KEEPALIVE_S = 30
+CONNECT_S = 10.0  # for the TCP and TLS handshake, and again for the broker's first answer
+IN_FLIGHT = 20  # messages handed over and not yet acknowledged
+CLOSE_S = 0.7
+NONSENSE = (ValueError, LookupError, MQTTException)  # what paho raises when something answers that is no broker
+
+
+@dataclass(slots=True, eq=False)
+class _Link:
+    """One connection, as far as it came. Its number is in its tokens, so that those of two connections never meet."""
+
+    number: int
+    limit: int = IN_FLIGHT
+    opened: bool = False
+    answered: bool = False
+    connected: bool = False
+    reason: ReasonCode | None = None  # why the broker did not want it, or no longer
+
+    def token(self, mid: int) -> int:
+        return self.number << 16 | mid
+
+
+class PahoPublisher:
+    """Implements ports.Publisher: its methods are called from one thread, the loop's, and return at once.
+
+    MQTT 5 where the broker speaks it, else 3.1.1. A broker of 3.1.1 acknowledges what its access rules forbid, so only
+    MQTT 5 tells of a denied message.
+    """
+
+    def __init__(
+        self,
+        settings: BrokerSettings,
+        *,
+        backoff_s: tuple[float, float] = (1.0, 60.0),
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        """backoff_s: first and longest pause before it connects again. Raises PublishError for unusable files."""
+        read_password(settings)
+        tls_context(settings)
+        if settings.password_file and others_can_read(settings.password_file):
+            log.warning("mqtt.password_file %s: every user can read it; chmod 600", settings.password_file)
+        self._settings = settings
+        self._backoff_s = backoff_s
+        self._jitter = jitter
+        self._stopping = threading.Event()
+        # written by the network thread, read by the loop's
+        self._live: tuple[_Link, Client] | None = None
+        self._connects = 0
+        self._line_trouble: str | None = f"connecting to the broker {settings.host}:{settings.port}"
+        self._answers: deque[tuple[int, ReasonCode]] = deque()
+        # the loop thread's alone
+        self._waiting: dict[int, str] = {}  # token -> topic
+        self._acknowledged: list[int] = []
+        self._refused: list[int] = []
+        self._denied: dict[str, str] = {}  # topic -> the broker's reason
+        self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
+        self._thread.start()
+
+    @property
+    def connected(self) -> bool:
+        """Whether a publish has a chance now."""
+        return self._live is not None
+
+    @property
+    def connects(self) -> int:
+        """How often it has connected so far."""
+        return self._connects
+
+    @property
+    def trouble(self) -> str | None:
+        """What is wrong and what to check, None while all is well. It keeps trying."""
+        if self._line_trouble is None and self._denied:
+            return broker_trouble.denied(list(self._denied), next(iter(self._denied.values())))
+        return self._line_trouble
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> int | None:
+        """Hand over one message; see ports.Publisher."""
+        live = self._live
+        if live is None or len(self._waiting) >= live[0].limit:
+            return None
+        link, client = live
+        info = client.publish(self._settings.topic(topic), payload, qos=1, retain=retain)
+        if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            return None
+        token = link.token(info.mid)
+        self._waiting[token] = topic
+        return token
+
+    def acknowledged(self) -> Sequence[int]:
+        """Tokens that the broker acknowledged since the last call."""
+        self._take_answers()
+        tokens, self._acknowledged = self._acknowledged, []
+        return tokens
+
+    def refused(self) -> Sequence[int]:
+        """Tokens that the broker refused, or whose connection ended before it answered."""
+        live = self._live  # looked at before the answers: what was answered in time does not count as lost
+        self._take_answers()
+        number = live[0].number if live else None
+        lost = [token for token in self._waiting if token >> 16 != number]
+        for token in lost:
+            del self._waiting[token]
+        tokens, self._refused = self._refused + lost, []
+        return tokens
+
+    def close(self) -> None:
+        """Publish `offline` and disconnect, so that the broker does not send the last will. Within a second."""
+        self._stopping.set()
+        live, self._live = self._live, None
+        if live is not None:
+            self._leave(live[1], CLOSE_S)
+        # a daemon: one that hangs in a name lookup is left behind
+        self._thread.join(1.0 - CLOSE_S)
+
+    def _take_answers(self) -> None:
+        while self._answers:
+            token, reason = self._answers.popleft()
+            topic = self._waiting.pop(token, None)
+            if topic is None:
+                continue
+            if reason.is_failure:
+                self._refused.append(token)
+                self._denied[topic] = str(reason)
+            else:
+                self._acknowledged.append(token)
+                self._denied.pop(topic, None)
+
+    def _leave(self, client: Client, wait_s: float = 0.0) -> None:
+        info = client.publish(self._settings.topic("status"), b"offline", qos=1, retain=True)
+        if wait_s and info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
+            info.wait_for_publish(wait_s)
+        client.disconnect()
+
+    # What follows runs in the network thread.
+
+    def _run(self) -> None:
+        shortest, longest = self._backoff_s
+        pause_s = shortest
+        number = 0
+        while not self._stopping.is_set():
+            for version in VERSIONS:
+                number += 1
+                link = _Link(number)
+                self._connect(link, version)
+                if not _speaks_another_version(link) or self._stopping.is_set():
+                    break
+            pause_s = shortest if link.connected and link.reason is None else min(longest, pause_s * 2)
+            # a fleet whose broker restarts must not come back in the same instant
+            self._stopping.wait(pause_s * (0.5 + self._jitter() / 2))
+
+    def _connect(self, link: _Link, version: MQTTProtocolVersion) -> None:
+        """One connection from its beginning to its end."""
+        try:
+            client = self._client(link, version)
+            self._open(client, version)
+            link.opened = True
+            self._serve(client, link)
+            self._say(self._how_it_ended(link))
+        except PublishError as error:
+            self._say(str(error))
+        except (OSError, *NONSENSE) as error:
+            self._say(broker_trouble.unreachable(error, self._settings))
+        finally:
+            self._live = None
+
+    def _client(self, link: _Link, version: MQTTProtocolVersion) -> Client:
+        settings = self._settings
+        client = Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=settings.client_id,
+            clean_session=None if version is MQTTProtocolVersion.MQTTv5 else False,
+            userdata=link,
+            protocol=version,
+            reconnect_on_failure=False,
+        )
+        client.connect_timeout = CONNECT_S
+        client.max_inflight_messages_set(IN_FLIGHT + 2)  # room for `online` and `offline`: nothing waits inside paho
+        client.will_set(settings.topic("status"), b"offline", qos=1, retain=True)
+        if settings.username is not None:
+            client.username_pw_set(settings.username, read_password(settings))
+        if (context := tls_context(settings)) is not None:
+            client.tls_set_context(context)
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_publish = self._on_publish
+        # With this callback publish() never writes to the socket itself, it only wakes loop(): one thread, one writer.
+        client.on_socket_register_write = lambda *_: None
+        return client
+
+    def _open(self, client: Client, version: MQTTProtocolVersion) -> None:
+        if version is MQTTProtocolVersion.MQTTv5:
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho left it untyped
+            properties.SessionExpiryInterval = SESSION_S
+            client.connect(
+                self._settings.host, self._settings.port, KEEPALIVE_S, clean_start=False, properties=properties
+            )
+        else:
+            client.connect(self._settings.host, self._settings.port, KEEPALIVE_S)
+
+    def _serve(self, client: Client, link: _Link) -> None:
+        deadline_s = time.monotonic() + CONNECT_S
+        while client.loop(1.0) == MQTTErrorCode.MQTT_ERR_SUCCESS:
+            if not link.answered and (self._stopping.is_set() or time.monotonic() > deadline_s):
+                break
+
+    def _how_it_ended(self, link: _Link) -> str | None:
+        if self._stopping.is_set():
+            return None
+        if link.reason is not None:
+            return broker_trouble.turned_away(link.reason, self._settings)
+        return broker_trouble.lost(self._settings) if link.connected else broker_trouble.no_answer(self._settings)
+
+    def _say(self, trouble: str | None) -> None:
+        if trouble is not None and trouble != self._line_trouble:
+            log.warning("%s", trouble)
+        self._line_trouble = trouble
+
+    def _on_connect(
+        self, client: Client, link: _Link, _flags: ConnectFlags, reason: ReasonCode, properties: Properties | None
+    ) -> None:
+        link.answered = True
+        if reason.is_failure:
+            link.reason = reason
+            return
+        # some brokers take only ten at a time and end the connection at the eleventh; one is left for `online`
+        link.limit = max(1, min(IN_FLIGHT, getattr(properties, "ReceiveMaximum", 65535) - 1))
+        client.publish(self._settings.topic("status"), b"online", qos=1, retain=True)
+        link.connected = True
+        log.info("connected to the broker %s:%d", self._settings.host, self._settings.port)
+        self._line_trouble = None
+        self._connects += 1
+        self._live = (link, client)
+        if self._stopping.is_set():  # close() may have come just too early to see this connection
+            self._leave(client)
+
+    def _on_disconnect(
+        self, _client: Client, link: _Link, flags: DisconnectFlags, reason: ReasonCode, _properties: Properties | None
+    ) -> None:
+        if flags.is_disconnect_packet_from_server:
+            link.reason = reason
+
+    def _on_publish(
+        self, _client: Client, link: _Link, mid: int, reason: ReasonCode, _properties: Properties | None
+    ) -> None:
+        self._answers.append((link.token(mid), reason))
+
+
+def _speaks_another_version(link: _Link) -> bool:
+    """Old brokers refuse MQTT 5 with this code, older ones close the line without a word."""
+    return link.reason.value == UNSUPPORTED if link.reason is not None else link.opened and not link.answered
