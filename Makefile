@@ -22,7 +22,7 @@ test: ## pytest; choose with PYTEST_ARGS="-k presence" or "-m 'not slow'"
 	$(BIN)python -m pytest $(PYTEST_ARGS)
 
 bench: ## time of the loop, of the model, of the start; memory
-	$(BIN)python -m pytest tests/bench -s $(PYTEST_ARGS)
+	$(BIN)python tests/bench/bench.py
 
 demo: ## a simulated bin at work
 	./setup.sh demo

@@ -37,7 +37,7 @@ from edge.ports import Camera, Observer, Publisher, Stored, Trigger
 from edge.presence import Settings as PresenceSettings
 from edge.presence import VisionTrigger
 from edge.reporter import Reporter
-from edge.state import BinState
+from edge.state import BinState, Health
 from edge.version import VERSION
 from edge.wire import state_json
 

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from edge import app, config, demo, logs
+from edge import app, checkup, config, demo, doctor, logs
 from edge.classify import VerdictOutcome, to_json_dict
 from edge.errors import ConfigError, SmartBinError
 from edge.lines import event_line, verdict_line
@@ -88,9 +88,9 @@ def _parser() -> argparse.ArgumentParser:
     check = _add(commands, "check-config", _check_config, "report every mistake in the configuration at once")
     _config(check)
 
-    doctor = _add(commands, "doctor", _doctor, "check camera, model, pins, broker, clock, disk, power; with remedies")
-    doctor.add_argument("--json", action="store_true", help="one JSON object a line")
-    _config(doctor)
+    inspect = _add(commands, "doctor", _doctor, "check camera, model, pins, broker, clock, disk, power; with remedies")
+    inspect.add_argument("--json", action="store_true", help="one JSON object a line")
+    _config(inspect)
 
     flap = _add(commands, "flap", _flap, "move one compartment's flap once")
     flap.add_argument("compartment", metavar="COMPARTMENT")
@@ -159,7 +159,11 @@ def _check_config(args: argparse.Namespace) -> int:
 
 
 def _doctor(args: argparse.Namespace) -> int:
-    return app.doctor(config.load(args.config, os.environ), as_json=args.json, out=sys.stdout)
+    findings = []
+    for finding in doctor.run_checks(checkup.checks_for(config.load(args.config, os.environ))):
+        print(json.dumps(doctor.to_dict(finding)) if args.json else doctor.render(finding), flush=True)
+        findings.append(finding)
+    return doctor.exit_code(findings)
 
 
 def _flap(args: argparse.Namespace) -> int:

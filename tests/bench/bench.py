@@ -1,0 +1,134 @@
+"""What the bin costs, measured here and now: `make bench`.
+
+loop: one frame of 640 x 480 through trigger, cycle, delivery and reporter, without the classifier.
+model: one classification, beside the loop's cost in the same process.
+start: from the start of `smartbin run` to READY=1. memory: its peak while sorting.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from edge import app, config, demo
+from edge.adapters.no_publisher import NoPublisher
+from edge.adapters.replay import ReplayCamera
+from edge.adapters.sqlite_outbox import SqliteOutbox
+from edge.adapters.systemd_notify import SystemdNotifier
+from edge.config import Settings
+from edge.delivery import Delivery
+from edge.loop import Sorter
+from edge.model import Fault, ModelId
+from edge.parts import Clock, Parts
+from edge.presence import Settings as PresenceSettings
+from edge.presence import VisionTrigger
+from edge.preprocess import small_luma
+from edge.reporter import Reporter
+from edge.state import BinState, Health
+from edge.testing import FakeClassifier, FakeFlap, prediction_for
+
+
+def main() -> int:
+    """Print one line a figure."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = config.load(demo.CONFIG, {**os.environ, "SMARTBIN_OUTBOX__PATH": f"{folder}/outbox.db"})
+        loop_ms, worst_ms = loop_cost(settings, Path(folder))
+        model_ms = model_cost(settings)
+        print(f"loop    {loop_ms:6.2f} ms a frame (median; 99th percentile {worst_ms:.2f} ms), classifier left out")
+        print(f"model   {model_ms:6.2f} ms an item (median), {model_ms / loop_ms:.0f} times the loop")
+        ready_s, peak_mb = start_and_memory(settings, Path(folder))
+        print(f"start   {ready_s:6.2f} s from exec to READY")
+        print(f"memory  {peak_mb:6.0f} MB peak of `smartbin run` over the sample frames")
+    return 0
+
+
+def loop_cost(settings: Settings, folder: Path) -> tuple[float, float]:
+    """Median and 99th percentile, in ms, over the sample frames."""
+    assert settings.camera.path is not None
+    camera = ReplayCamera(settings.camera.path, pace="fast")
+    camera.open()
+    model = app.open_classifier(settings)
+    outbox = SqliteOutbox(folder / "bench.db", 50_000_000)
+    delivery = Delivery(outbox, NoPublisher())
+    notifier = SystemdNotifier({})
+    reporter = Reporter(
+        BinState("bench", ModelId("none", "0", ""), "0"),
+        publish=lambda state: None,
+        notifier=notifier,
+        queue=outbox.stats,
+        health=Health,
+        now_s=time.monotonic(),
+    )
+    ids = iter(range(1_000_000))
+    parts = Parts(
+        camera=camera,
+        trigger=VisionTrigger(PresenceSettings()),
+        classifier=FakeClassifier([prediction_for(0, len(model.manifest.labels))]),
+        flap=FakeFlap(),
+        outbox=outbox,
+        delivery=delivery,
+        reporter=reporter,
+        notifier=notifier,
+        policy=app.policy_for(settings, model.manifest),
+        rules=app.rules_for(settings, model.manifest),
+        model=model.manifest.id,
+        clock=Clock(time.monotonic, app.wall_time, lambda: True),
+        new_id=lambda: f"bench-{next(ids)}",
+    )
+    sorter, took_ms = Sorter(parts), []
+    for seen in camera.frames():
+        assert not isinstance(seen, Fault)
+        started_s = time.perf_counter()
+        small_luma(seen.rgb)  # the replay made it already; a live camera makes it once a frame
+        sorter.handle(seen)
+        delivery.tick(time.monotonic())
+        reporter.tick(time.monotonic())
+        took_ms.append((time.perf_counter() - started_s) * 1000)
+    outbox.close()
+    model.close()
+    return statistics.median(took_ms), float(np.percentile(took_ms, 99))
+
+
+def model_cost(settings: Settings, times: int = 30) -> float:
+    """Median of classify() in ms, fitting and quantising included."""
+    model = app.open_classifier(settings)
+    item = np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8)
+    took_ms = [model.classify(item).inference_ms for _ in range(times)]
+    model.close()
+    return statistics.median(took_ms)
+
+
+def start_and_memory(settings: Settings, folder: Path) -> tuple[float, float]:
+    """Seconds to READY=1 and peak resident MB of a real `smartbin run`."""
+    address = str(folder / "notify.sock")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(address)
+        listener.settimeout(60)
+        environ = {
+            **os.environ,
+            "NOTIFY_SOCKET": address,
+            "SMARTBIN_CAMERA__PACE": "fast",
+            "SMARTBIN_OUTBOX__PATH": str(folder / "run.db"),
+        }
+        command = [sys.executable, "-m", "edge", "run", "--config", str(demo.CONFIG)]
+        started_s = time.monotonic()
+        process = subprocess.Popen(command, env=environ, stderr=subprocess.DEVNULL)
+        while b"READY=1" not in listener.recv(4096):
+            pass
+        ready_s = time.monotonic() - started_s
+        process.wait(timeout=600)
+    peak_kb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return ready_s, peak_kb / 1024
+
+
+if __name__ == "__main__":
+    sys.exit(main())
