@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from tinymodel import write_tiny_model
 
+pytest_plugins = ["broker_fixtures"]
+
 _REPOSITORY = Path(__file__).resolve().parent.parent
 
 
