@@ -68,6 +68,7 @@ class GpioFlaps:
         self._settings = settings
         self._sleep, self._clock, self._timer, self._log = sleep, clock, timer, log
         self._pulses: dict[int, tuple[float, float]] = {}  # pin -> value, since when
+        self._at_rest = False  # told so, and given the time to get there
         self._closed = False
         with ExitStack() as opened:
             factory = opened.enter_context(real_pins()) if pin_factory is None else pin_factory
@@ -82,11 +83,11 @@ class GpioFlaps:
         """See ports.Flap. Raises FlapError for a compartment that is not configured, and after close()."""
         steps = self._steps(compartment)
         started_s = self._clock()
-        ok = False
+        ok = self._at_rest = False
         try:
             with self._deadman():
                 self._run(steps, started_s + self._settings.max_s)
-            ok = True
+            ok = self._at_rest = True
         except FlapError as error:
             log.error("flap failed %s", fields(compartment=compartment, reason=error))
         finally:
@@ -102,12 +103,13 @@ class GpioFlaps:
                 log.error("flap not at rest %s", fields(reason=failure))
 
     def close(self) -> None:
-        """rest(), then give the pins back. Closing twice is fine."""
+        """Drive to rest what is not there already, then give the pins back. Closing twice is fine."""
         if self._closed:
             return
         atexit.unregister(self.close)
         try:
-            self.rest()
+            if not self._at_rest:
+                self.rest()
         finally:
             self._closed = True
             try:
@@ -142,6 +144,7 @@ class GpioFlaps:
 
     def _drive_to_rest(self) -> list[str]:
         """What failed. Uses no timer: it also runs in the timer's own thread, and when the interpreter ends."""
+        self._at_rest = False
         failures = []
         for step in rest_steps(self._settings.flaps.values()):
             try:
@@ -149,6 +152,7 @@ class GpioFlaps:
             except FlapError as error:
                 failures.append(str(error))
             self._hold(step)  # also after a failure: the other servos are on their way
+        self._at_rest = not failures
         return failures
 
     def _tell(self, step: Step) -> None:

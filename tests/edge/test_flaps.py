@@ -363,7 +363,7 @@ def test_unknown_compartment_names_those_there_are(bench: Bench) -> None:
 
 def test_close_twice_gives_the_pins_back_and_is_at_rest(bench: Bench) -> None:
     flaps = bench.flaps(EVERY)
-    bench.positions[12] = 2.5
+    assert flaps.sort("a").ok
     flaps.close()
     assert bench.at_rest_without_pins()
     writes = bench.writes
@@ -373,6 +373,23 @@ def test_close_twice_gives_the_pins_back_and_is_at_rest(bench: Bench) -> None:
     with pytest.raises(FlapError, match="closed"):
         flaps.sort("a")
     bench.flaps(EVERY).close()  # the pins can be had again
+
+
+def test_closing_an_idle_bin_takes_no_time_and_moves_nothing(bench: Bench) -> None:
+    flaps = bench.flaps({"a": SERVO})
+    assert flaps.sort("a").ok
+    bench.forget()
+    flaps.close()
+    assert (bench.changes, bench.sleeps) == ([], 0)
+
+
+def test_closing_tries_again_what_did_not_come_to_rest(bench: Bench) -> None:
+    flaps = bench.flaps({"a": SERVO})
+    bench.broken_writes = [1, 2]  # the way back, and again at rest()
+    assert not flaps.sort("a").ok
+    assert bench.positions[12] == 2.5
+    flaps.close()
+    assert bench.at_rest_without_pins()
 
 
 def test_leaving_the_block_closes(bench: Bench) -> None:
