@@ -27,7 +27,7 @@ _PACKAGE_AGAIN = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Tensor:
+class Tensor:
     """One input or output as the file describes it. scale is 0 where the values are not quantised."""
 
     index: int
@@ -37,10 +37,10 @@ class _Tensor:
     zero_point: int
 
     @staticmethod
-    def of(details: dict[str, Any]) -> _Tensor:
+    def of(details: dict[str, Any]) -> Tensor:
         scale, zero_point = details["quantization"]
         shape = tuple(int(n) for n in details["shape"])
-        return _Tensor(int(details["index"]), shape, np.dtype(details["dtype"]), float(scale), int(zero_point))
+        return Tensor(int(details["index"]), shape, np.dtype(details["dtype"]), float(scale), int(zero_point))
 
 
 class LiteRtClassifier:
@@ -91,7 +91,7 @@ class LiteRtClassifier:
             raise ModelError(f"{self._path}: the model cannot be run ({error}). {_PACKAGE_AGAIN}.") from error
         return self._real(self._logits), None if self._embedding is None else self._real(self._embedding)
 
-    def _real(self, tensor: _Tensor) -> NDArray[np.float32]:
+    def _real(self, tensor: Tensor) -> NDArray[np.float32]:
         values = self._interpreter.get_tensor(tensor.index).reshape(-1)
         real = preprocess.dequantize(values, tensor.scale, tensor.zero_point)
         if not np.isfinite(real).all():
@@ -100,6 +100,16 @@ class LiteRtClassifier:
 
     def _warm_up(self) -> None:
         self.classify(np.zeros((self.manifest.input.height, self.manifest.input.width, 3), np.uint8))
+
+
+def describe(content: bytes, path: Path) -> tuple[list[Tensor], list[Tensor]]:
+    """Inputs and outputs of a .tflite file, in their order; path is what to call it. Raises ModelError."""
+    return _tensors(_interpreter(content, 1, path))
+
+
+def _tensors(interpreter: Any) -> tuple[list[Tensor], list[Tensor]]:
+    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+    return [Tensor.of(details) for details in inputs], [Tensor.of(details) for details in outputs]
 
 
 def _check_labels(manifest: Manifest, expected: Sequence[str] | None, folder: Path) -> None:
@@ -137,10 +147,9 @@ def _interpreter(content: bytes, threads: int, path: Path) -> Any:
     return interpreter
 
 
-def _checked_tensors(interpreter: Any, manifest: Manifest, path: Path) -> tuple[_Tensor, _Tensor, _Tensor | None]:
+def _checked_tensors(interpreter: Any, manifest: Manifest, path: Path) -> tuple[Tensor, Tensor, Tensor | None]:
     """The input, the logits and the embedding, once they are known to be what model.json says."""
-    inputs = [_Tensor.of(details) for details in interpreter.get_input_details()]
-    outputs = [_Tensor.of(details) for details in interpreter.get_output_details()]
+    inputs, outputs = _tensors(interpreter)
     expected = manifest.input
     _expect(path, "number of inputs", 1, len(inputs))
     _expect(path, "input shape", (1, expected.height, expected.width, 3), inputs[0].shape)
@@ -154,7 +163,7 @@ def _checked_tensors(interpreter: Any, manifest: Manifest, path: Path) -> tuple[
     return inputs[0], logits, embedding
 
 
-def _output(path: Path, name: str, index: int, outputs: Sequence[_Tensor]) -> _Tensor:
+def _output(path: Path, name: str, index: int, outputs: Sequence[Tensor]) -> Tensor:
     if index >= len(outputs):
         raise ModelError(
             f"{path}: outputs.{name} is {index} in {FILE_NAME}, but the file has {len(outputs)} outputs, counted "
