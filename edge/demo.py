@@ -21,6 +21,7 @@ from edge.config import Settings
 
 CONFIG = Path(__file__).with_name("demo.toml")
 INSTALL_MOSQUITTO = "Mosquitto is not installed, so the demo runs without MQTT (on Debian: sudo apt install mosquitto)."
+FAST_S = 0.02  # how long a flap of the demo stays open when nobody wants to watch it
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def run(wishes: Wishes, environ: Mapping[str, str], should_stop: Callable[[], bo
         settings = settings_for(wishes, environ, Path(folder), port)
         _say(f"model: {manifest.load(settings.model.path).name}, pictures: {settings.camera.path or 'camera'}")
         with _view(settings, wishes.plain) as view:
-            app.run(settings, environ, should_stop, [view.watch], show_pulses=wishes.plain)
+            app.run(settings, environ, should_stop, [view.watch], show_pulses=False)
 
 
 def settings_for(wishes: Wishes, environ: Mapping[str, str], folder: Path, port: int | None) -> Settings:
@@ -57,15 +58,23 @@ def settings_for(wishes: Wishes, environ: Mapping[str, str], folder: Path, port:
         wanted["MODEL__PATH"] = wishes.model.resolve()
     wanted |= {"CAMERA__PACE": "fast" if wishes.fast else "real", "CAMERA__LOOP": str(wishes.loop).lower()}
     overrides = {f"{config.ENV_PREFIX}{key}": str(value) for key, value in wanted.items()}
-    return config.load(CONFIG, {**environ, **overrides})
+    settings = config.load(CONFIG, {**environ, **overrides})
+    return hurried(settings) if wishes.fast else settings
+
+
+def hurried(settings: Settings) -> Settings:
+    """The same bin with flaps that nobody waits for."""
+    quick = {"open_s": FAST_S, "settle_s": FAST_S}
+    compartments = {name: c.model_copy(update=quick) for name, c in settings.compartments.items()}
+    return settings.model_copy(update={"compartments": compartments})
 
 
 def _view(settings: Settings, plain: bool) -> PlainView | RichView:
     score = Score(manifest.load(settings.model.path).labels, settings.routes)
     if plain:
+        logging.getLogger().setLevel(logging.WARNING)  # the view has a line for every item
         return PlainView(sys.stdout, score)
-    # log lines would tear the screen; faults are shown on it
-    logging.getLogger().setLevel(logging.CRITICAL)
+    logging.getLogger().setLevel(logging.CRITICAL)  # log lines would tear the screen; faults are shown on it
     compartments = {name: compartment.labels for name, compartment in settings.compartments.items()}
     return RichView(Console(), score, compartments, time.monotonic)
 

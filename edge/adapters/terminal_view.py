@@ -114,7 +114,8 @@ class PlainView:
     def handled(self, event: SortEvent, frame: Frame) -> None:
         """seq, what, where to, why."""
         truth = self.score.add(event)
-        print(event_line(event), f"(is {truth})" if truth and truth != event.label else "", file=self._out, flush=True)
+        remark = f"  (is {truth})" if truth and truth != event.label else ""
+        print(event_line(event) + remark, file=self._out, flush=True)
 
 
 class RichView:

@@ -1,0 +1,110 @@
+"""`smartbin run` against a real Mosquitto with a real subscriber: every item, every movement, exactly one event."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from bin_process import ROUTES, BinProcess, coloured_pictures, config_text, unique_events
+from broker_fixtures import MakeBroker, Mosquitto, wait_until
+
+from edge.model import Outcome
+from edge.wire import parse_event
+
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
+
+# a broker that is killed must not lose what it acknowledged, or the bin would be blamed for it
+KEEPS_EVERYTHING = ("allow_anonymous true", "autosave_interval 1", "autosave_on_changes true")
+
+
+def test_every_item_is_sorted_and_published_once(tiny_model: Path, tmp_path: Path, mosquitto: Mosquitto) -> None:
+    pictures = coloured_pictures(tmp_path / "pictures", each=5)
+    listener = mosquitto.listen("smartbin/e2e/#")
+    bin_ = BinProcess(tmp_path, config_text(tiny_model, pictures, mosquitto.port, tmp_path))
+    bin_.start()
+    assert bin_.wait() == 0, bin_.log
+    wait_until(lambda: listener.payloads("smartbin/e2e/status")[-1:] == [b"offline"])
+    events = [parse_event(payload) for payload in listener.payloads("smartbin/e2e/event")]
+    listener.close()
+    assert [event.seq for event in events] == list(range(1, 41))
+    assert len({event.event_id for event in events}) == 40
+    for event in events:
+        truth = str(event.image).split("/")[0]
+        assert event.label == truth
+        assert event.label in ROUTES[event.compartment]
+        assert event.outcome is Outcome.SORTED
+    state = json.loads(listener.payloads("smartbin/e2e/state")[-1])
+    assert (state["state"], state["items"]) == ("stopped", 40)
+    assert b"online" in listener.payloads("smartbin/e2e/status")
+    assert bin_.movements().total() == 40
+
+
+def test_kill_9_of_bin_and_broker_loses_no_movement(tiny_model: Path, tmp_path: Path, make_broker: MakeBroker) -> None:
+    mosquitto = make_broker(*KEEPS_EVERYTHING)
+    moments = random.Random(1)
+    pictures = coloured_pictures(tmp_path / "pictures", each=3)
+    listener = mosquitto.listen("smartbin/e2e/event")
+    bin_ = BinProcess(tmp_path, config_text(tiny_model, pictures, mosquitto.port, tmp_path))
+    for number in range(5):
+        bin_.start(SMARTBIN_CAMERA__LOOP="true")
+        bin_.wait_for_items((number + 1) * 6)
+        if number in (1, 3):
+            mosquitto.kill()
+            bin_.wait_for_items((number + 1) * 6 + 3)
+            mosquitto.start()
+        # a random moment within an item, not a wait for something to happen
+        time.sleep(moments.uniform(0.0, 0.4))
+        bin_.kill()
+    bin_.start()
+    assert bin_.wait() == 0, bin_.log
+    last = max(event.seq for event in unique_events(listener.payloads("smartbin/e2e/event")))
+    wait_until(lambda: len(unique_events(listener.payloads("smartbin/e2e/event"))) >= last)
+    events = unique_events(listener.payloads("smartbin/e2e/event"))
+    listener.close()
+    assert [event.seq for event in events] == list(range(1, len(events) + 1)), "no gap"
+    told = {name: sum(event.compartment == name for event in events) for name in ROUTES}
+    moved = bin_.movements()
+    assert moved.total() >= 5 * 6
+    for name, count in moved.items():
+        assert count <= told[name], f"{name} moved {count} times, events tell of {told[name]}"
+    unfinished = sum(event.outcome is Outcome.INTERRUPTED for event in events)
+    assert unfinished <= 5, "at most one item a kill"
+    assert len(events) - unfinished <= moved.total(), "no event without its movement"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stops_when_asked_with_flaps_at_rest_and_offline_said(
+    tiny_model: Path, tmp_path: Path, mosquitto: Mosquitto, number: signal.Signals
+) -> None:
+    pictures = coloured_pictures(tmp_path / "pictures", each=1)
+    listener = mosquitto.listen("smartbin/e2e/status")
+    bin_ = BinProcess(tmp_path, config_text(tiny_model, pictures, mosquitto.port, tmp_path, loop=True))
+    bin_.start()
+    bin_.wait_for_items(2)
+    bin_.terminate(number)
+    assert bin_.wait(within_s=30) == 0
+    wait_until(lambda: listener.payloads("smartbin/e2e/status")[-1:] == [b"offline"])
+    listener.close()
+    pulses = [line.split("value=")[1] for line in bin_.log.splitlines() if "pulse pin=" in line]
+    assert pulses[-1].startswith("0 "), "the last thing every servo is told is its rest position"
+
+
+def test_sorts_without_a_broker_and_delivers_later(tiny_model: Path, tmp_path: Path, make_broker: MakeBroker) -> None:
+    mosquitto = make_broker()
+    mosquitto.stop()
+    pictures = coloured_pictures(tmp_path / "pictures", each=1)
+    bin_ = BinProcess(tmp_path, config_text(tiny_model, pictures, mosquitto.port, tmp_path))
+    bin_.start()
+    assert bin_.wait() == 0, "a broker that is away is no reason to fail"
+    mosquitto.start()
+    listener = mosquitto.listen("smartbin/e2e/event")
+    bin_.start()
+    assert bin_.wait() == 0
+    wait_until(lambda: len(listener.payloads("smartbin/e2e/event")) >= 16)
+    events = unique_events(listener.payloads("smartbin/e2e/event"))
+    listener.close()
+    assert [event.seq for event in events] == list(range(1, 17)), "eight from each run"
