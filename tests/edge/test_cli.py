@@ -1,0 +1,210 @@
+"""The commands as people and scripts call them: output, exit codes, messages."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tinymodel import COLOURS
+
+from edge import demo
+from edge.cli import main
+from edge.version import VERSION
+
+CONFIG = """
+[bin]
+id = "test"
+[camera]
+source = "replay"
+path = "pictures"
+pace = "fast"
+[model]
+path = "model"
+[trigger]
+margin = 0.0
+[flaps]
+driver = "mock"
+[compartments.recycling]
+labels = ["cardboard", "glass", "metal", "paper", "plastic", "biological", "clothes", "shoes"]
+pin = 12
+open_s = 0.01
+settle_s = 0.01
+[compartments.hazard]
+labels = ["battery"]
+pin = 13
+open_s = 0.01
+settle_s = 0.01
+[compartments.landfill]
+labels = ["trash"]
+default = true
+pin = 16
+open_s = 0.01
+settle_s = 0.01
+[mqtt]
+enabled = false
+[outbox]
+path = "outbox.db"
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path, tiny_model: Path) -> Path:
+    shutil.copytree(tiny_model, tmp_path / "model")
+    (tmp_path / "pictures").mkdir()
+    for label in ("glass", "battery"):
+        picture(tmp_path / "pictures" / f"{label}.png", label)
+    path = tmp_path / "config.toml"
+    path.write_text(CONFIG)
+    return path
+
+
+def picture(path: Path, label: str) -> Path:
+    Image.fromarray(np.full((60, 80, 3), COLOURS[label], np.uint8)).save(path)
+    return path
+
+
+def test_version_and_help_teach(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as version:
+        main(["--version"])
+    assert version.value.code == 0
+    assert capsys.readouterr().out == f"smartbin {VERSION}\n"
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    told = capsys.readouterr().out
+    for word in ("run", "demo", "classify", "check-config", "doctor", "flap", "events", "examples:", "exit codes:"):
+        assert word in told
+
+
+def test_python_m_edge_is_the_same_program() -> None:
+    done = subprocess.run([sys.executable, "-m", "edge", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"smartbin {VERSION}\n"
+
+
+def test_classify_prints_one_object_an_image_in_input_order(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"not a picture")
+    files = [picture(tmp_path / "a.png", "battery"), broken, tmp_path / "pictures"]
+    assert main(["classify", "--json", "--config", str(config), *map(str, files)]) == 1, "one was rejected"
+    answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [Path(a["file"]).name for a in answers] == ["a.png", "broken.jpg", "battery.png", "glass.png"]
+    assert [a["outcome"] for a in answers] == ["sorted", "rejected", "sorted", "sorted"]
+    first, rejected = answers[0], answers[1]
+    assert list(first) == [
+        "file",
+        "outcome",
+        "label",
+        "confidence",
+        "compartment",
+        "compartment_confidence",
+        "reason",
+        "top",
+        "model",
+    ]
+    assert (first["label"], first["compartment"]) == ("battery", "hazard")
+    assert len(first["top"]) == len(COLOURS)
+    assert first["top"] == sorted(first["top"], key=lambda answer: -answer["p"])
+    assert rejected["label"] is None
+    assert "broken.jpg" in rejected["reason"]
+
+
+def test_classify_speaks_to_people(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = picture(tmp_path / "a.png", "battery")
+    assert main(["classify", "--config", str(config), str(file)]) == 0
+    assert capsys.readouterr().out.startswith(f"{file}: battery ")
+    assert main(["classify", "--config", str(config), str(tmp_path / "model")]) == 1
+    assert "no image in this folder" in capsys.readouterr().err
+
+
+def test_run_sorts_a_replay_to_its_end_and_events_wait_in_the_outbox(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "--config", str(config)]) == 0
+    assert main(["events", "--config", str(config), "--json"]) == 0
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(e["seq"], e["label"], e["compartment"]) for e in events] == [
+        (1, "battery", "hazard"),
+        (2, "glass", "recycling"),
+    ]
+    assert main(["events", "--config", str(config), "--limit", "1"]) == 0
+    assert "battery" in capsys.readouterr().out
+
+
+def test_check_config_is_fine_or_lists_every_mistake(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check-config", "--config", str(config)]) == 0
+    assert "hazard: battery" in capsys.readouterr().out
+    config.write_text(CONFIG.replace("pin = 13", "pin = 12").replace('labels = ["trash"]', 'lables = ["trash"]'))
+    assert main(["check-config", "--config", str(config)]) == 2
+    told = capsys.readouterr().err
+    assert "pin 12 is used twice" in told
+    assert "compartments.landfill.lables: unknown key" in told
+
+
+@pytest.mark.parametrize("command", ["run", "check-config"])
+def test_a_label_that_goes_nowhere_is_a_configuration_mistake(
+    config: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config.write_text(CONFIG.replace('"metal", ', ""))
+    assert main([command, "--config", str(config)]) == 2
+    assert "label 'metal' is not routed" in capsys.readouterr().err
+
+
+def test_the_exit_code_says_which_part_is_wrong(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--config", str(config.with_name("none.toml"))]) == 2
+    assert "name the file with --config" in capsys.readouterr().err
+    for file in (config.parent / "pictures").iterdir():
+        file.unlink()
+    assert main(["run", "--config", str(config)]) == 3
+    assert "No pictures" in capsys.readouterr().err
+    with (config.parent / "model" / "model.tflite").open("ab") as model:
+        model.write(b"x")
+    assert main(["run", "--config", str(config)]) == 4
+    assert "sha256" in capsys.readouterr().err
+
+
+def test_flaps_without_pins_say_what_to_install(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if Path("/dev/gpiochip0").exists():
+        pytest.skip("this computer has GPIO pins, and this test would move them")
+    config.write_text(CONFIG.replace('driver = "mock"', 'driver = "gpio"'))
+    assert main(["run", "--config", str(config)]) == 3
+    assert 'flaps.driver = "mock"' in capsys.readouterr().err.replace("write ", "")
+
+
+def test_flap_moves_one_compartment(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["flap", "hazard", "--config", str(config)]) == 0
+    assert "hazard: moved and back at rest" in capsys.readouterr().out
+    assert main(["flap", "cellar", "--config", str(config)]) == 2
+    assert "name one of recycling, hazard, landfill" in capsys.readouterr().err
+
+
+def test_doctor_tells_line_by_line(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--config", str(config), "--json"]) == 0
+    findings = {f["check"]: f for f in map(json.loads, capsys.readouterr().out.splitlines())}
+    assert findings["camera"]["level"] == "ok"
+    assert findings["model"]["level"] == "ok"
+    assert findings["gpio"]["level"] == "skip"
+    config.write_text(CONFIG.replace("enabled = false", 'host = "127.0.0.1"\nport = 1'))
+    assert main(["doctor", "--config", str(config)]) != 0
+    assert "127.0.0.1:1" in capsys.readouterr().out
+
+
+def test_demo_names_each_item_and_keeps_the_score(
+    config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("edge.demo.find_mosquitto", lambda: None)
+    folder = config.parent
+    arguments = ["--plain", "--fast", "--images", str(folder / "pictures"), "--model", str(folder / "model")]
+    assert main(["demo", *arguments]) == 0
+    told = capsys.readouterr()
+    assert "battery.png" in told.out
+    assert "2 items handled" in told.out
+    assert "Of 2 whose files say what they are" in told.out
+    assert demo.INSTALL_MOSQUITTO in told.err
+    assert main(["demo", "--images", str(folder / "none")]) == 2
