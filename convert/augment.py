@@ -19,9 +19,9 @@ from edge.model import Pixels
 class Augment:
     """How strongly. Shares are probabilities (0..1)."""
 
-    min_area: float = 0.35  # the smallest part of a picture that a crop keeps
+    min_area: float = 0.4  # the smallest part of a picture that a crop keeps
     aspect: float = 1.33  # how much a crop may be stretched either way
-    quarter_turns: float = 0.3  # share turned by 90, 180 or 270 degrees
+    quarter_turns: float = 0.25  # share turned by 90, 180 or 270 degrees
     tilt_degrees: float = 20.0
     light: float = 0.35  # change of brightness, contrast and saturation
     cast: float = 0.12  # change of each colour channel
@@ -29,84 +29,93 @@ class Augment:
     noise: float = 0.2
     jpeg: float = 0.2
     grey: float = 0.05
-    tray: float = 0.3  # share pasted on a plain ground, as the bin's crop with its margin is
+    tray: float = 0.2  # share pasted on a plain ground, as the bin's crop with its margin is
 
 
 def augment(rgb: Pixels, size: int, settings: Augment, random: Generator) -> Pixels:
     """A new look at uint8 RGB (height, width, 3): uint8 (size, size, 3)."""
-    on_tray = random.random() < settings.tray
-    view = _view(rgb, size, settings, random, on_tray)
-    view = _relight(view, settings, random)
+    view = _relight(_view(rgb, size, settings, random), settings, random)
     if random.random() < settings.blur:
         view = np.asarray(cv2.GaussianBlur(view, (0, 0), random.uniform(0.3, 1.2) * size / 160), dtype=np.uint8)
     if random.random() < settings.noise:
-        # One table of noise shifted at random: drawing it anew would cost more than everything else here.
-        view = cv2.add(view, np.roll(_NOISE, int(random.integers(_NOISE.size)))[: view.size].reshape(view.shape), dtype=cv2.CV_8U)
+        view = _noisy(view, random)
     if random.random() < settings.jpeg:
         _, coded = cv2.imencode(".jpg", view, [cv2.IMWRITE_JPEG_QUALITY, int(random.integers(30, 90))])
         view = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), dtype=np.uint8)
     return np.ascontiguousarray(view)
 
 
+# One table, read from a random place: drawing noise anew would cost more than everything else here.
 _NOISE = np.random.default_rng(0).normal(0, 6, 1 << 19).astype(np.int16)
 
 
-def _view(rgb: Pixels, size: int, settings: Augment, random: Generator, on_tray: bool) -> Pixels:
+def _noisy(rgb: Pixels, random: Generator) -> Pixels:
+    start = int(random.integers(_NOISE.size))
+    noise = np.take(_NOISE, np.arange(start, start + rgb.size), mode="wrap").reshape(rgb.shape)
+    return np.asarray(cv2.add(rgb, noise, dtype=cv2.CV_8U), dtype=np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """What is cut out, in pixels of the picture: its centre (x, y), width and height; angle in radians."""
+
+    centre: NDArray[np.float64]
+    width: float
+    height: float
+    angle: float
+
+
+def _view(rgb: Pixels, size: int, settings: Augment, random: Generator) -> Pixels:
     """Crop, turn, mirror and stretch in one resampling."""
     turned = np.rot90(rgb, int(random.integers(1, 4))) if random.random() < settings.quarter_turns else rgb
+    mirrored = np.ascontiguousarray(turned[:, ::-1] if random.random() < 0.5 else turned)
+    angle = float(np.deg2rad(random.uniform(-1, 1) * settings.tilt_degrees)) if random.random() < 0.5 else 0.0
+    if random.random() < settings.tray:
+        return _warp(mirrored, _around(mirrored, angle, random), size, _ground(mirrored, random))
+    return _warp(mirrored, _inside(mirrored, angle, settings, random), size, None)
+
+
+def _around(rgb: Pixels, angle: float, random: Generator) -> _Window:
+    """More than the picture: its own edge shows, as the tray does around an item."""
+    share = random.uniform(0.55, 0.95)
+    height, width = rgb.shape[0] / share, rgb.shape[1] / share
     if random.random() < 0.5:
-        turned = turned[:, ::-1]
-    turned = np.ascontiguousarray(turned)
-    height, width = turned.shape[:2]
-    if on_tray:
-        # The whole picture, smaller than the square: its own edge shows, as the tray does around an item.
-        share = random.uniform(0.55, 0.95)
-        box_h, box_w = height / share, width / share
-        if random.random() < 0.5:
-            box_h = box_w = max(box_h, box_w)
-        centre = np.array([width / 2, height / 2]) + random.uniform(-0.5, 0.5, 2) * [box_w - width, box_h - height]
-        centre = centre if random.random() < 0.7 else np.array([width / 2, height / 2])
-    else:
-        area = random.uniform(settings.min_area, 1.0)
-        stretch = np.exp(random.uniform(-1, 1) * np.log(settings.aspect))
-        box_w, box_h = min(1.0, np.sqrt(area * stretch)) * width, min(1.0, np.sqrt(area / stretch)) * height
-        centre = np.array([random.uniform(box_w / 2, width - box_w / 2), random.uniform(box_h / 2, height - box_h / 2)])
-    angle = np.deg2rad(random.uniform(-1, 1) * settings.tilt_degrees) if random.random() < 0.5 else 0.0
-    return _warp(turned, centre, (box_w, box_h), angle, size, _ground(turned, random) if on_tray else None)
+        height = width = max(height, width)
+    spare = np.array([width - rgb.shape[1], height - rgb.shape[0]])
+    centre = np.array([rgb.shape[1] / 2, rgb.shape[0] / 2]) + random.uniform(-0.5, 0.5, 2) * spare
+    return _Window(centre, width, height, angle)
 
 
-def _warp(
-    rgb: Pixels,
-    centre: NDArray[np.float64],
-    box: tuple[float, float],
-    angle: float,
-    size: int,
-    ground: tuple[int, int, int] | None,
-) -> Pixels:
-    scale = max(box) / size
+def _inside(rgb: Pixels, angle: float, settings: Augment, random: Generator) -> _Window:
+    """A part of the picture."""
+    area, stretch = random.uniform(settings.min_area, 1.0), settings.aspect ** random.uniform(-1, 1)
+    width = min(1.0, float(np.sqrt(area * stretch))) * rgb.shape[1]
+    height = min(1.0, float(np.sqrt(area / stretch))) * rgb.shape[0]
+    spare = np.array([rgb.shape[1] - width, rgb.shape[0] - height])
+    return _Window(np.array([width / 2, height / 2]) + random.uniform(0, 1, 2) * spare, width, height, angle)
+
+
+def _warp(rgb: Pixels, window: _Window, size: int, ground: tuple[int, int, int] | None) -> Pixels:
+    """The window stretched to size x size; beyond the picture is the ground's colour, or the picture mirrored."""
+    scale = max(window.width, window.height) / size
+    shrink = 1.0
     if scale > 1.6:
         # warpAffine reads four pixels however much it shrinks: average first, or fine texture turns to noise.
-        factor = 1.25 / scale
-        rgb = np.asarray(cv2.resize(rgb, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-        centre, box = centre * factor, (box[0] * factor, box[1] * factor)
-    cos, sin = np.cos(angle), np.sin(angle)
-    turn = np.array([[cos, -sin], [sin, cos]]) @ np.diag([box[0] / size, box[1] / size])
-    to_source = np.column_stack([turn, centre - turn @ [size / 2, size / 2]])
-    return np.asarray(
-        cv2.warpAffine(
-            rgb,
-            to_source,
-            (size, size),
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_REFLECT_101 if ground is None else cv2.BORDER_CONSTANT,
-            borderValue=ground or (0, 0, 0),
-        ),
-        dtype=np.uint8,
+        shrink = 1.25 / scale
+        rgb = np.asarray(cv2.resize(rgb, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    cos, sin = np.cos(window.angle), np.sin(window.angle)
+    turn = np.array([[cos, -sin], [sin, cos]]) @ np.diag([window.width, window.height]) * (shrink / size)
+    to_source = np.column_stack([turn, window.centre * shrink - turn @ [size / 2, size / 2]])
+    border = cv2.BORDER_REFLECT_101 if ground is None else cv2.BORDER_CONSTANT
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    warped = cv2.warpAffine(
+        rgb, to_source, (size, size), flags=flags, borderMode=border, borderValue=ground or (0, 0, 0)
     )
+    return np.asarray(warped, dtype=np.uint8)
 
 
 def _ground(rgb: Pixels, random: Generator) -> tuple[int, int, int]:
-    """A tray's colour: any grey with a slight tint, or the picture's own border colour so that no edge gives it away."""
+    """A tray's colour: any grey with a slight tint, or the picture's own border so that no edge gives it away."""
     if random.random() < 0.5:
         border = np.concatenate([rgb[0], rgb[-1], rgb[:, 0], rgb[:, -1]])
         red, green, blue = np.median(border, axis=0)

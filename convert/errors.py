@@ -1,8 +1,8 @@
 """What can go wrong on the workstation. A message says what is wrong and what to check.
 
-    edge.errors.SmartBinError
-    |- RecipeError    2  the recipe, an option, a path or weights named there
-    `- DataError      1  the pictures: none, one class only, a class with too few, a split that leaks
+edge.errors.SmartBinError
+|- RecipeError    2  the recipe, an option, a path or weights named there
+`- DataError      1  the pictures: none, one class only, a class with too few, a split that leaks
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ Advance = Callable[[int, str], None]
 
 @contextmanager
 def progress(what: str, total: int, done: int = 0) -> Iterator[Advance]:
-    """Yields advance(count, note). `done` of `total` were finished by an earlier run and take no part in the estimate."""
+    """Yields advance(count, note). `done` of `total` were finished by an earlier run: no part of the estimate."""
     console = Console(file=sys.stderr)
     if console.is_terminal:
         with Progress(console=console) as bar:

@@ -23,6 +23,8 @@ MAX_BITS = 10
 MIN_CORRELATION = 0.9
 SAME_BITS = 4
 SAME_CORRELATION = 0.985
+# Cosine of ImageNet features. Above it are crops and other shots of the same thing, which no hash of the whole finds.
+MIN_COSINE = 0.88
 
 MAIN, EXTRA, ROBUST = "main", "extra", "robust"  # roles: dealt out; training only; a check that is never trained on
 TRAIN, VALIDATION, TEST, UNUSED = "train", "validation", "test", "unused"
@@ -72,6 +74,16 @@ def find_twins(thumbs: Pixels) -> list[Twins]:
     return [Twins(a, b, same) for (a, b), same in sorted(found.items())]
 
 
+def find_alike(features: NDArray[np.float32]) -> list[Twins]:
+    """Near-duplicates among float32 (n, m) features of pictures: the same thing cut or shot in another way."""
+    unit = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-9)
+    found = []
+    for start in range(0, len(unit), 1024):
+        first, second = np.nonzero(unit[start : start + 1024] @ unit.T > MIN_COSINE)
+        found += [Twins(int(a), int(b), False) for a, b in zip(first + start, second, strict=True) if a < b]
+    return found
+
+
 def groups(count: int, twins: Sequence[Twins]) -> list[int]:
     """The group number of each of `count` pictures: the smallest index that it is linked to."""
     parent = list(range(count))
@@ -103,9 +115,9 @@ def deal(
 ) -> list[Item]:
     """Items with group and split. The same pictures and seed give the same split, in whatever order they come.
 
-    validation, test: shares (0..1) of each class's main pictures. An extra picture whose group is tested or validated on
-    is left out, as is every picture filed under two labels. Robustness pictures keep the split "robust", and their twins
-    among the extras are left out too.
+    validation, test: shares (0..1) of each class's main pictures. An extra picture whose group is tested or validated
+    on is left out, as is every picture filed under two labels. Robustness pictures keep the split "robust", and their
+    twins among the others are left out too.
     """
     number = groups(len(items), twins)
     doubtful = conflicts(items, twins)
@@ -123,15 +135,13 @@ def leaks(items: Sequence[Item]) -> list[Item]:
     """Training pictures that share a group or a file with a tested, validated or robustness picture."""
     held = [item for item in items if item.split in (TEST, VALIDATION, ROBUST)]
     held_groups, held_files = {item.group for item in held}, {item.sha256 for item in held}
-    return [
-        item for item in items if item.split == TRAIN and (item.group in held_groups or item.sha256 in held_files)
-    ]
+    return [item for item in items if item.split == TRAIN and (item.group in held_groups or item.sha256 in held_files)]
 
 
 def _deal_groups(
     items: Sequence[Item], grouped: Sequence[list[int]], shares: dict[str, float], seed: int
 ) -> dict[int, str]:
-    """A split for each group, by its number. Every class is filled up to its share of whole groups in a random order."""
+    """A split for each group, by its number. Each class is filled up to its share with whole groups in random order."""
     wanted = Counter(item.label for item in items if item.role == MAIN)
     taken: Counter[tuple[str, str]] = Counter()
     result = {}

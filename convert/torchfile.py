@@ -1,8 +1,8 @@
 """Reads the tensors of a torch .pth file without torch, which is large and needed for nothing else.
 
-The format is torch's older one, that of the Lite2 package: four pickles (magic number, protocol, machine, the state dict),
-a pickled list of storage keys, then each storage as its length and its raw bytes. The unpickler knows only the few names
-that a state dict consists of, so a hostile file can do nothing but be refused.
+The format is torch's older one, that of the Lite2 package: four pickles (magic number, protocol, machine, the state
+dict), a pickled list of storage keys, then each storage as its length and its raw bytes. The unpickler knows only the
+few names that a state dict consists of, so a hostile file can do nothing but be refused.
 """
 
 from __future__ import annotations

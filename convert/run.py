@@ -1,0 +1,69 @@
+"""The folder that `train` writes and the steps after it read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from convert.errors import RecipeError
+from convert.recipe import Recipe
+
+FILE, MODEL = "run.json", "model.keras"
+
+
+class _Note(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dataset: str
+    labels: tuple[str, ...]
+    recipe: Recipe
+    command: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training run. dataset: the prepared set that it trains on."""
+
+    folder: Path
+    dataset: Path
+    labels: tuple[str, ...]
+    recipe: Recipe
+    command: str
+
+    def model(self) -> keras.Model:
+        """The finished model, outputs [logits, embedding]. Raises RecipeError when training has not finished."""
+        try:
+            return keras.models.load_model(self.folder / MODEL, compile=False)
+        except (OSError, ValueError) as error:
+            raise RecipeError(
+                f"{self.folder / MODEL}: {error}. Run `smartbin-convert train` to its end first."
+            ) from error
+
+
+def begin(folder: Path, dataset: Path, labels: tuple[str, ...], recipe: Recipe, command: str) -> Run:
+    """Note what a run is made of. Raises RecipeError when the folder holds a run that is made of something else."""
+    note = _Note(dataset=str(dataset.resolve()), labels=labels, recipe=recipe, command=command)
+    if (folder / FILE).exists():
+        earlier = load(folder)
+        if (earlier.recipe, earlier.labels, earlier.dataset) != (recipe, labels, dataset.resolve()):
+            raise RecipeError(
+                f"{folder}: holds a run of another recipe or set. Choose another --out, or remove the folder."
+            )
+        return earlier
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / FILE).write_text(note.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    return load(folder)
+
+
+def load(folder: Path) -> Run:
+    """The run in a folder. Raises RecipeError."""
+    try:
+        note = _Note.model_validate_json((folder / FILE).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecipeError(f"{folder / FILE}: {error.strerror}. Give the folder that `train` wrote.") from error
+    except ValidationError as error:
+        raise RecipeError(f"{folder / FILE}: damaged. Train again into another folder.") from error
+    return Run(folder, Path(note.dataset), note.labels, note.recipe, note.command)

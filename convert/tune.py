@@ -1,0 +1,149 @@
+"""Stage 2: gentle fine-tuning. Early blocks and all batch statistics stay; the result is a running mean of the weights.
+
+Every batch is a function of the recipe, the set and the step, so a run that was stopped goes on from its checkpoint as
+if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from convert import arrays, backbones
+from convert.augment import augment
+from convert.data import Dataset
+from convert.head import class_weights
+from convert.progress import progress
+from convert.recipe import Recipe, Tune
+from convert.split import TRAIN
+
+CHECKPOINT_EVERY_S = 180.0
+_BATCHES_AHEAD = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """images: float32 (n, size, size, 3). targets: float32 (n, labels). weights: float32 (n,)."""
+
+    images: NDArray[np.float32]
+    targets: NDArray[np.float32]
+    weights: NDArray[np.float32]
+
+
+def tune(model: keras.Model, dataset: Dataset, recipe: Recipe, run: Path) -> None:
+    """Fine-tune the model in place, or go on from run/checkpoint.npz."""
+    backbones.freeze(model, recipe.tune.frozen_blocks)
+    trainee = keras.Model(model.input, model.outputs[0])
+    trainee.compile(
+        keras.optimizers.AdamW(recipe.tune.rate, weight_decay=recipe.tune.weight_decay),
+        keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.tune.label_smoothing),
+    )
+    keras.utils.set_random_seed(recipe.seed)
+    state = _State(trainee, recipe.tune.ema, run / "checkpoint.npz")
+    total = steps_per_epoch(dataset, recipe) * len(recipe.tune.sizes)
+    loss = math.nan
+    with progress("fine-tune", total, state.step) as advance:
+        for batch in _batches(dataset, recipe, state.step, total):
+            trainee.optimizer.learning_rate = rate_at(state.step, total, recipe.tune)
+            new = float(trainee.train_on_batch(batch.images, batch.targets, sample_weight=batch.weights))
+            loss = new if math.isnan(loss) else 0.98 * loss + 0.02 * new
+            state.advance()
+            advance(1, f"loss {loss:.3f}")
+    state.save()
+    state.use_mean()
+
+
+def rate_at(step: int, total: int, settings: Tune) -> float:
+    """The learning rate: linear warm-up, then a half cosine down to zero."""
+    warm = min(1.0, (step + 1) / (settings.warmup_steps + 1))
+    return settings.rate * warm * 0.5 * (1 + math.cos(math.pi * step / total))
+
+
+def steps_per_epoch(dataset: Dataset, recipe: Recipe) -> int:
+    """Full batches only, but at least one."""
+    return max(1, len(dataset.indices(TRAIN)) // recipe.tune.batch)
+
+
+def make_batch(dataset: Dataset, recipe: Recipe, step: int, weights: NDArray[np.float32]) -> Batch:
+    """The batch of one step: the same whenever it is asked for. weights: of each label."""
+    epoch, place = divmod(step, steps_per_epoch(dataset, recipe))
+    order = np.random.default_rng([recipe.seed, epoch]).permutation(dataset.indices(TRAIN))
+    chosen = order[place * recipe.tune.batch : (place + 1) * recipe.tune.batch]
+    random, side = np.random.default_rng([recipe.seed, 1, step]), recipe.tune.sizes[epoch]
+    images = np.stack([augment(dataset.pictures[int(i)], side, recipe.augment, random) for i in chosen])
+    truth = dataset.truth[chosen]
+    return Batch(images.astype(np.float32), np.eye(len(dataset.labels), dtype=np.float32)[truth], weights[truth])
+
+
+def _batches(dataset: Dataset, recipe: Recipe, start: int, total: int) -> Iterator[Batch]:
+    """The batches of the steps start..total; the next ones are made while the current one is trained on."""
+    weights = class_weights(dataset.truth[dataset.indices(TRAIN)], len(dataset.labels), recipe.tune.balance)
+    with ThreadPoolExecutor(1) as pool:
+        queue = []
+        for step in range(start, total + _BATCHES_AHEAD):
+            if step < total:
+                queue.append(pool.submit(make_batch, dataset, recipe, step, weights))
+            if step >= start + _BATCHES_AHEAD:
+                yield queue.pop(0).result()
+
+
+class _State:
+    """The step, the weights, their running mean and the optimizer's moments: all that a checkpoint holds."""
+
+    def __init__(self, model: keras.Model, decay: float, path: Path) -> None:
+        self._model, self._decay, self._path = model, decay, path
+        model.optimizer.build(model.trainable_variables)
+        self.step = 0
+        self._mean = [np.array(v) for v in model.trainable_variables]
+        self._saved_s = time.monotonic()
+        stored = arrays.load(path)
+        if stored is not None:
+            self._restore(stored)
+
+    def advance(self) -> None:
+        """Count one step, take the new weights into the mean, and save now and then."""
+        self.step += 1
+        # The mean starts as a plain one, else the first weights would weigh too much in a short run.
+        share = np.float32(1 - min(self._decay, (1 + self.step) / (10 + self.step)))
+        for i, variable in enumerate(self._model.trainable_variables):
+            self._mean[i] += share * (np.asarray(variable) - self._mean[i])
+        if time.monotonic() - self._saved_s > CHECKPOINT_EVERY_S:
+            self.save()
+
+    def save(self) -> None:
+        groups = {"weight": self._model.trainable_variables, "mean": self._mean, "moment": self._moments()}
+        named = {f"{name}{i:04}": np.asarray(v) for name, values in groups.items() for i, v in enumerate(values)}
+        arrays.save(self._path, {"step": np.array(self.step), **named})
+        self._saved_s = time.monotonic()
+
+    def use_mean(self) -> None:
+        """Put the mean into the model."""
+        _assign(self._model.trainable_variables, self._mean)
+
+    def _moments(self) -> list[Any]:
+        # The learning rate is a variable of the optimizer too, but it is set at every step.
+        rate = self._model.optimizer.learning_rate
+        return [v for v in self._model.optimizer.variables if v is not rate]
+
+    def _restore(self, stored: dict[str, NDArray[Any]]) -> None:
+        def group(name: str) -> list[NDArray[Any]]:
+            return [stored[key] for key in sorted(stored) if key.startswith(name)]
+
+        self.step = int(stored["step"])
+        self._mean = [np.array(a) for a in group("mean")]
+        _assign(self._model.trainable_variables, group("weight"))
+        _assign(self._moments(), group("moment"))
+
+
+def _assign(variables: Sequence[Any], values: Sequence[NDArray[Any]]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
