@@ -259,6 +259,12 @@ make_user() {
     done
 }
 
+make_folders() {
+    step "Making $ETC for the configuration" install -d -m 0750 -g "$SERVICE_USER" "$ETC"
+    # systemd would make it at the first start; doctor looks before that
+    step "Making $STATE for events that wait" install -d -m 0750 -o "$SERVICE_USER" -g "$SERVICE_USER" "$STATE"
+}
+
 python_of() { "$1" -c 'import sys; print(sys.version_info[:2])' 2>/dev/null; }
 
 make_service_venv() {
@@ -274,6 +280,11 @@ make_service_venv() {
 
 copy_sources() {
     cp -R "$HERE/edge" "$HERE/convert" "$HERE/pyproject.toml" "$HERE/README.md" "$1/"
+}
+
+# Without this pip takes ml_dtypes 0.6, for that numpy 2, and apt's OpenCV and picamera2 fail beside numpy 2.
+keep_numpy_of_apt() {
+    /usr/bin/python3 -c 'import numpy; print(f"numpy=={numpy.__version__}")' >"$1"
 }
 
 copy_models() {
@@ -292,16 +303,16 @@ install_package() {
         trap 'rm -rf "$STAGE"' EXIT
     fi
     step "Copying the sources to $STAGE" copy_sources "$STAGE"
+    step "Noting which numpy apt has" keep_numpy_of_apt "$STAGE/constraints.txt"
     # gpiozero is named because plain Bookworm's 1.6 is too old; the Raspberry Pi's own is new enough and stays
     step "Installing the package and what apt lacks into $PREFIX/venv (about 60 MB to download)" \
-        "$PREFIX/venv/bin/pip" install --progress-bar off "$STAGE" "gpiozero>=2.0.1"
+        "$PREFIX/venv/bin/pip" install --progress-bar off -c "$STAGE/constraints.txt" "$STAGE" "gpiozero>=2.0.1"
     step "Copying the models to $PREFIX/models" copy_models
     step "Linking $COMMAND_LINK" ln -sfn "$PREFIX/venv/bin/smartbin" "$COMMAND_LINK"
 }
 
 install_config() {
     local ours=$HERE/systemd/config.toml theirs=$ETC/config.toml
-    step "Making $ETC" install -d -m 0750 -g "$SERVICE_USER" "$ETC"
     if [[ ! -e $theirs ]]; then
         step "Writing the configuration $theirs" install -m 0640 -g "$SERVICE_USER" "$ours" "$theirs"
     elif cmp -s "$ours" "$theirs"; then
@@ -357,6 +368,7 @@ install_service() {
     command -v systemctl >/dev/null || $DRY_RUN || die "install needs systemd; for a look at the bin without it: ./setup.sh demo"
     install_system_packages
     make_user
+    make_folders
     make_service_venv
     install_package
     install_config

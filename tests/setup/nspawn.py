@@ -1,0 +1,120 @@
+"""A Debian with a real systemd in a folder, booted without a network and thrown away afterwards (systemd-nspawn)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+TOOLS = {"debootstrap": "debootstrap", "systemd-nspawn": "systemd-container", "nsenter": "util-linux"}
+SUITE, PYTHON = "bookworm", "3.11"
+BASE = ("systemd", "systemd-sysv", "dbus", "python3-venv")
+FROM_APT = ("python3-numpy", "python3-opencv", "python3-gpiozero")
+
+
+def cache_dir() -> Path:
+    """Where what takes minutes to make is kept between runs."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "smart-bin"
+
+
+def make_rootfs(cache: Path) -> Path:
+    """A Bookworm with what setup.sh wants from apt, so that it can install without a network. Needs root."""
+    rootfs = cache / f"{SUITE}-rootfs-1"
+    if rootfs.is_dir():
+        return rootfs
+    partial = rootfs.with_suffix(".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    _run("debootstrap", "--variant=minbase", f"--include={','.join(BASE)}", SUITE, str(partial))
+    apt = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-y", "-q")
+    _run("chroot", str(partial), *apt, "install", "--no-install-recommends", *FROM_APT)
+    _run("chroot", str(partial), *apt, "clean")
+    return partial.rename(rootfs)
+
+
+def make_wheelhouse(folder: Path, requirements: Sequence[str]) -> Path:
+    """What pip will want in there, fetched out here with this machine's pip and its configuration."""
+    command = (sys.executable, "-m", "pip", "download", "-q", "-d", str(folder))
+    _run(*command, "--only-binary=:all:", f"--python-version={PYTHON}", *requirements)
+    return folder
+
+
+class Container:
+    """One boot. Everything written in it is gone at the end."""
+
+    def __init__(self, rootfs: Path, mounts: Mapping[Path, str]) -> None:
+        binds = [f"--bind-ro={source}:{target}" for source, target in mounts.items()]
+        quiet = ("--register=no", "--keep-unit", "--private-network", "--console=pipe")
+        command = ["systemd-nspawn", *quiet, "--volatile=overlay", f"--machine=smart-bin-{os.getpid()}", *binds]
+        self._nspawn = subprocess.Popen(
+            [*command, "-bD", str(rootfs)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def __enter__(self) -> Self:
+        wait_until(lambda: self.run("systemctl", "is-system-running").stdout.strip() == "running", 60)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._nspawn.terminate()  # asks systemd in there to power off
+        try:
+            self._nspawn.wait(30)
+        except subprocess.TimeoutExpired:
+            self._nspawn.kill()
+            self._nspawn.wait(10)
+
+    def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """One command in there, as root, with a plain environment."""
+        clean = ("env", "-i", "PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8")
+        settings = [f"{key}={value}" for key, value in environment.items()]
+        return subprocess.run(
+            ["nsenter", "-a", "-t", self._init(), *clean, *settings, *command],
+            text=True,
+            capture_output=True,
+            check=False,
+            timeout=300,
+        )
+
+    def check(self, *command: str, **environment: str) -> str:
+        """What a command that must succeed prints."""
+        done = self.run(*command, **environment)
+        assert done.returncode == 0, f"{' '.join(command)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout.strip()
+
+    def show(self, unit: str, key: str) -> str:
+        """One property of a unit."""
+        return self.run("systemctl", "show", "-P", key, unit).stdout.strip()
+
+    def _init(self) -> str:
+        """The process out here that is process 1 in there."""
+        pid = self._nspawn.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children")
+        wait_until(lambda: self._nspawn.poll() is not None or bool(children.read_text().split()), 30)
+        if self._nspawn.poll() is not None:
+            raise RuntimeError(f"systemd-nspawn ended with {self._nspawn.returncode}")
+        return children.read_text().split()[0]
+
+
+def wait_until(condition: Callable[[], bool], seconds: float) -> None:
+    """Look ten times a second. Raises TimeoutError after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not so within {seconds} s")
+        time.sleep(0.1)
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, text=True, capture_output=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")

@@ -1,0 +1,144 @@
+"""`./setup.sh install` in a Debian with a real systemd: the service gets ready, sorts, comes back, can be removed."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from nspawn import TOOLS, Container, cache_dir, make_rootfs, make_wheelhouse, wait_until
+from PIL import Image
+from tinymodel import COLOURS
+
+CHECKOUT = Path(__file__).resolve().parent.parent.parent
+WITHOUT_NETWORK = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/wheelhouse"}
+CONFIG = "/etc/smart-bin/config.toml"
+IN_CONTAINER = {
+    'source = "picamera2"': 'source = "replay"\npath = "/pictures"\nloop = true',
+    '"/opt/smart-bin/models/garbage10-efficientnet-lite2"': '"/tiny-model"',
+    'driver = "gpio"': 'driver = "mock"',
+}
+
+pytestmark = [
+    pytest.mark.root,
+    pytest.mark.slow,
+    pytest.mark.timeout(1200),  # the first run makes a Debian
+    pytest.mark.skipif(os.geteuid() != 0, reason="booting a container needs root"),
+    pytest.mark.skipif(platform.machine() != "x86_64", reason="the container is an amd64 Debian"),
+    *(
+        pytest.mark.skipif(shutil.which(tool) is None, reason=f"{tool} is not installed (apt: {package})")
+        for tool, package in TOOLS.items()
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def wheelhouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
+    needed = [*project["project"]["dependencies"], *project["build-system"]["requires"], "gpiozero>=2.0.1", "numpy<2"]
+    return make_wheelhouse(tmp_path_factory.mktemp("wheelhouse"), needed)
+
+
+@pytest.fixture(scope="module")
+def own_config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The default configuration, changed where a machine without camera, pins and broker must differ."""
+    text = (CHECKOUT / "systemd" / "config.toml").read_text()
+    for old, new in IN_CONTAINER.items():
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    folder = tmp_path_factory.mktemp("given")
+    (folder / "config.toml").write_text(text)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pictures")
+    for label in ("battery", "glass", "plastic"):
+        Image.new("RGB", (320, 240), COLOURS[label]).save(folder / f"{label}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def container(wheelhouse: Path, own_config: Path, pictures: Path, tiny_model: Path) -> Iterator[Container]:
+    """Booted, with a configuration that the user wrote, and `./setup.sh install` run once."""
+    mounts = {
+        CHECKOUT: "/src",
+        wheelhouse: "/wheelhouse",
+        own_config: "/given",
+        pictures: "/pictures",
+        tiny_model: "/tiny-model",
+    }
+    # what pytest makes is for its user alone; the service is another
+    for path in (own_config, pictures, tiny_model, *pictures.iterdir(), *tiny_model.iterdir()):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    with Container(make_rootfs(cache_dir()), mounts) as booted:
+        booted.check("install", "-D", "-m", "0644", "/given/config.toml", CONFIG)
+        booted.check("/src/setup.sh", "install", **WITHOUT_NETWORK)
+        yield booted
+
+
+def test_service_is_ready_and_its_own_user(container: Container) -> None:
+    assert container.show("smart-bin", "ActiveState") == "active"
+    assert container.show("smart-bin", "Type") == "notify"
+    assert container.show("smart-bin", "StatusText")
+    pid = container.show("smart-bin", "MainPID")
+    assert container.check("stat", "-c", "%U", f"/proc/{pid}") == "smart-bin"
+    assert container.check("systemctl", "is-enabled", "smart-bin") == "enabled"
+
+
+def test_it_sorts_and_keeps_what_no_broker_took(container: Container) -> None:
+    def events() -> list[dict[str, object]]:
+        lines = container.check("smartbin", "events", "--json").splitlines()
+        return [json.loads(line) for line in lines]
+
+    wait_until(lambda: len(events()) >= 3, 60)
+    assert {event["image"] for event in events()} == {"battery.png", "glass.png", "plastic.png"}
+    assert {event["outcome"] for event in events()} == {"sorted"}
+    assert container.check("stat", "-c", "%U", "/var/lib/smart-bin/outbox.db") == "smart-bin"
+
+
+def test_own_config_is_kept_and_the_default_lies_beside_it(container: Container) -> None:
+    assert container.run("cmp", "/given/config.toml", CONFIG).returncode == 0
+    assert container.run("cmp", "/src/systemd/config.toml", f"{CONFIG}.new").returncode == 0
+
+
+def test_what_apt_has_does_not_come_from_pip(container: Container) -> None:
+    where = "import cv2, numpy; print(cv2.__file__, numpy.__file__)"
+    for path in container.check("/opt/smart-bin/venv/bin/python", "-c", where).split():
+        assert path.startswith("/usr/lib/python3/")
+
+
+def test_the_models_are_there(container: Container) -> None:
+    assert container.run("diff", "-r", "/src/models", "/opt/smart-bin/models").returncode == 0
+
+
+def test_killed_it_comes_back(container: Container) -> None:
+    before = container.show("smart-bin", "MainPID")
+    container.check("systemctl", "kill", "-s", "KILL", "smart-bin")
+    wait_until(lambda: container.show("smart-bin", "MainPID") not in ("0", before), 30)
+    wait_until(lambda: container.show("smart-bin", "ActiveState") == "active", 60)
+    assert container.show("smart-bin", "NRestarts") == "1"
+
+
+def test_stopped_it_ends_cleanly_and_soon(container: Container) -> None:
+    container.check("systemctl", "stop", "smart-bin")
+    assert container.show("smart-bin", "Result") == "success"
+    assert container.show("smart-bin", "ExecMainStatus") == "0"
+
+
+def test_second_install_and_uninstall(container: Container) -> None:
+    container.check("/src/setup.sh", "install", **WITHOUT_NETWORK)
+    assert container.show("smart-bin", "ActiveState") == "active"
+    assert container.run("cmp", "/given/config.toml", CONFIG).returncode == 0
+    container.check("/src/setup.sh", "uninstall")
+    assert container.show("smart-bin", "LoadState") == "not-found"
+    assert container.run("ls", "/opt/smart-bin", "/usr/local/bin/smartbin").returncode != 0
+    container.check("test", "-f", CONFIG)
+    container.check("test", "-f", "/var/lib/smart-bin/outbox.db")
+    container.check("/src/setup.sh", "uninstall")  # once more is fine

@@ -1,0 +1,73 @@
+"""The unit and the configuration that install puts in place."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from edge import config
+
+CHECKOUT = Path(__file__).resolve().parent.parent.parent
+UNIT = CHECKOUT / "systemd" / "smart-bin.service"
+WIRING = {"recycling": 12, "organic": 13, "textile": 18, "hazard": 19, "landfill": 16}
+LABELS = ["battery", "biological", "cardboard", "clothes", "glass", "metal", "paper", "plastic", "shoes", "trash"]
+MOST_EXPOSED = 25  # tenths of systemd's exposure level; camera, GPIO and the network cost two points
+
+needs_systemd_analyze = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
+
+
+def unit_lines() -> set[str]:
+    return {line for line in UNIT.read_text().splitlines() if line and not line.startswith("#")}
+
+
+def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["systemd-analyze", *arguments], capture_output=True, text=True, check=False, timeout=60)
+
+
+@needs_systemd_analyze
+def test_systemd_knows_every_key(tmp_path: Path) -> None:
+    # the program is installed elsewhere only later
+    unit = tmp_path / UNIT.name
+    unit.write_text(UNIT.read_text().replace("/opt/smart-bin/venv/bin/smartbin", "/bin/true"))
+    done = analyze("verify", "--man=no", "--recursive-errors=no", str(unit))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@needs_systemd_analyze
+def test_little_is_exposed() -> None:
+    done = analyze("security", "--offline=true", f"--threshold={MOST_EXPOSED}", str(UNIT))
+    assert done.returncode == 0, done.stdout
+
+
+def test_camera_and_pins_stay_in_reach() -> None:
+    keys = {line.partition("=")[0] for line in unit_lines()}
+    assert keys.isdisjoint({"PrivateDevices", "DeviceAllow", "DevicePolicy", "ProtectClock", "PrivateUsers"})
+
+
+def test_it_never_waits_for_the_network_and_never_gives_up() -> None:
+    lines = unit_lines()
+    assert "After=network.target" in lines
+    assert not any("network-online" in line for line in lines)
+    assert {"Type=notify", "NotifyAccess=main", "Restart=always", "StartLimitIntervalSec=0"} <= lines
+
+
+def test_lgpio_has_a_folder_to_write_to() -> None:
+    assert {"Environment=LG_WD=%t/smart-bin", "RuntimeDirectory=smart-bin"} <= unit_lines()
+
+
+def test_default_configuration_is_right_and_wired_as_documented(tmp_path: Path) -> None:
+    environ = {"SMARTBIN_MODEL__PATH": str(tmp_path)}  # the model is not in /opt here
+    settings = config.load(CHECKOUT / "systemd" / "config.toml", environ, labels=LABELS)
+    pins = {name: compartment.pin for name, compartment in settings.compartments.items() if compartment.kind == "servo"}
+    assert pins == WIRING
+    assert settings.default_compartment == "landfill"
+    assert settings.camera.source == "picamera2"
+    assert settings.flaps.driver == "gpio"
+
+
+def test_default_configuration_names_a_model_that_is_shipped(model_dir: Path) -> None:
+    text = (CHECKOUT / "systemd" / "config.toml").read_text()
+    assert f'"/opt/smart-bin/models/{model_dir.name}"' in text
