@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import gc
 import logging
+import subprocess
+import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -390,6 +394,38 @@ def test_closing_tries_again_what_did_not_come_to_rest(bench: Bench) -> None:
     assert bench.positions[12] == 2.5
     flaps.close()
     assert bench.at_rest_without_pins()
+
+
+def test_the_end_of_the_program_closes_a_flap_that_stands_open() -> None:
+    program = """
+import atexit, threading
+from edge.adapters.flaps import GpioFlaps
+from edge.adapters.pins import mock_pins
+from edge.flap_settings import FlapSettings, ServoFlap
+
+factory, opened = mock_pins(), threading.Event()
+atexit.register(lambda: print([round(state * 20, 3) for _, state in factory.pin(12).states]))
+
+def sleep(seconds):
+    if threading.current_thread() is not threading.main_thread():
+        opened.set()
+        threading.Event().wait()
+
+flaps = GpioFlaps(FlapSettings({"a": ServoFlap(12)}), factory, sleep=sleep)
+threading.Thread(target=flaps.sort, args=("a",), daemon=True).start()
+opened.wait()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "[0, 1.5, 0.0, 2.5, 1.5, 0.0]", done.stderr
+
+
+def test_closed_flaps_are_forgotten() -> None:
+    flaps = mock_flaps(FlapSettings({"a": SERVO}), sleep=lambda seconds: None)
+    forgotten = weakref.ref(flaps)
+    flaps.close()
+    del flaps
+    gc.collect()
+    assert forgotten() is None
 
 
 def test_leaving_the_block_closes(bench: Bench) -> None:
