@@ -29,9 +29,9 @@ from edge.delivery import Delivery
 from edge.loop import Sorter
 from edge.model import Fault, ModelId
 from edge.parts import Clock, Parts
+from edge.preprocess import small_luma
 from edge.presence import Settings as PresenceSettings
 from edge.presence import VisionTrigger
-from edge.preprocess import small_luma
 from edge.reporter import Reporter
 from edge.state import BinState, Health
 from edge.testing import FakeClassifier, FakeFlap, prediction_for
