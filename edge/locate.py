@@ -21,6 +21,7 @@ _RING = 0.04  # of the width: what counts as the border
 _PLAIN = 6.0  # CIELAB units: how far most of the border may be from a smooth slope of one colour
 _MOST = 0.80  # of the border that must be background: an item may reach out of the frame
 _DIFFERENT = 18.0  # CIELAB units, more than a soft shadow makes
+_STEP = 2.0  # CIELAB units of lightness per pixel
 _SPECK = 0.1  # of the largest region's area: smaller ones are dirt, larger ones parts of the item
 _SMALLEST = 0.01  # of the frame
 _LARGEST = 0.80
@@ -35,12 +36,20 @@ def find_item(rgb: Pixels) -> Box | None:
     height, width = rgb.shape[:2]
     size = (_WIDTH_PX, min(4 * _WIDTH_PX, max(8, round(height * _WIDTH_PX / width))))
     small = cv2.GaussianBlur(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), (3, 3), 0)
-    lab = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    distance = _distance_from_background(np.asarray(lab, dtype=np.float32))
+    lab = np.asarray(cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), dtype=np.float32)
+    distance = _distance_from_background(lab)
     if distance is None:
         return None
-    box = _around((distance > _DIFFERENT).view(np.uint8))
+    box = _around(((distance > _DIFFERENT) | _edges(lab)).view(np.uint8))
     return box if box is not None and _SMALLEST < box.width * box.height < _LARGEST else None
+
+
+def _edges(lab: _Map) -> _Mask:
+    """(h, w): where the brightness steps. Clear plastic and white paper show by their edges, a soft shadow does not."""
+    across, down = (cv2.Sobel(lab[..., 0], cv2.CV_32F, dx, 1 - dx, scale=1 / 8) for dx in (1, 0))
+    steps = cv2.magnitude(across, down)
+    grain = float(np.quantile(steps[_border(steps.shape)], _MOST))
+    return np.asarray(steps > max(_STEP, 4 * grain), dtype=np.bool_)
 
 
 def _distance_from_background(lab: _Map) -> _Map | None:
@@ -78,7 +87,7 @@ def _around(mask: Pixels) -> Box | None:
         return None
     areas = regions[:, cv2.CC_STAT_AREA]
     kept = regions[areas >= _SPECK * areas.max()]
-    left, top = kept[:, cv2.CC_STAT_LEFT].min(), kept[:, cv2.CC_STAT_TOP].min()
-    right = (kept[:, cv2.CC_STAT_LEFT] + kept[:, cv2.CC_STAT_WIDTH]).max()
-    bottom = (kept[:, cv2.CC_STAT_TOP] + kept[:, cv2.CC_STAT_HEIGHT]).max()
+    left, top = (float(kept[:, side].min()) for side in (cv2.CC_STAT_LEFT, cv2.CC_STAT_TOP))
+    right = float((kept[:, cv2.CC_STAT_LEFT] + kept[:, cv2.CC_STAT_WIDTH]).max())
+    bottom = float((kept[:, cv2.CC_STAT_TOP] + kept[:, cv2.CC_STAT_HEIGHT]).max())
     return Box(left / width, top / height, (right - left) / width, (bottom - top) / height)
