@@ -190,9 +190,9 @@ class ChuteSettings(Section):
     turn_rest: Angle = 0.0
     drop_rest: Angle = 0.0
     drop_open: Angle = 90.0
-    turn_s: Hold = 0.6
-    drop_s: Hold = 0.6
-    settle_s: Hold = 0.4
+    turn_s: Hold = 0.4
+    drop_s: Hold = 0.5
+    settle_s: Hold = 0.3
     min_angle: Angle = -90.0
     max_angle: Angle = 90.0
     min_pulse_ms: PulseMs = 0.5

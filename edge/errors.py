@@ -8,7 +8,7 @@ SmartBinError                exit code 1
 |- ModelError                4  model.json or the file beside it
 |- ImageError                1  a picture that cannot be used
 |- OutboxError               1  the disk is full or the database cannot be used
-`- PublishError              1  the broker refuses this client for good (password, certificate)
+`- PublishError              2  the password or certificate file for the broker cannot be used
 """
 
 from __future__ import annotations

@@ -45,9 +45,9 @@ class ChuteFlap:
     turn_rest: float = 0.0
     drop_rest: float = 0.0
     drop_open: float = 90.0
-    turn_s: float = 0.6
-    drop_s: float = 0.6
-    settle_s: float = 0.4
+    turn_s: float = 0.4
+    drop_s: float = 0.5
+    settle_s: float = 0.3
     min_angle: float = -90.0
     max_angle: float = 90.0
     min_pulse_ms: float = 0.5
