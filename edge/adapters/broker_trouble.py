@@ -43,6 +43,8 @@ FAILURES: Sequence[tuple[type[Exception], str]] = (
 
 def unreachable(error: Exception, settings: BrokerSettings) -> str:
     """No connection came about. error: what connecting raised."""
+    if isinstance(error, ConnectionResetError | BrokenPipeError | ssl.SSLEOFError):
+        return no_answer(settings)
     why = next((text for kind, text in FAILURES if isinstance(error, kind)), "{error}; check that it is an MQTT broker")
     return f"{_broker(settings)}: {why.format(error=error, port=settings.port)}"
 
@@ -60,8 +62,9 @@ def no_answer(settings: BrokerSettings) -> str:
 
 
 def lost(settings: BrokerSettings) -> str:
-    """A working connection ended."""
-    return f"{_broker(settings)}: the line was lost; connecting again"
+    """A working connection ended without a word."""
+    # this is also how many brokers end a connection when another client comes with the same id
+    return f"{_broker(settings)}: the line was lost; if this goes on, check that no other bin has this bin.id"
 
 
 def denied(topics: list[str], reason: str) -> str:

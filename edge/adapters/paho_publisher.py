@@ -35,6 +35,7 @@ SESSION_S = 24 * 3600  # how long the broker keeps the session of a bin that is 
 KEEPALIVE_S = 30
 CONNECT_S = 10.0  # for the TCP and TLS handshake, and again for the broker's first answer
 IN_FLIGHT = 20  # messages handed over and not yet acknowledged
+STEADY_S = 60.0  # after a connection that lasted this long it tries again soon
 CLOSE_S = 0.7
 NONSENSE = (ValueError, LookupError, MQTTException)  # what paho raises when something answers that is no broker
 
@@ -172,15 +173,18 @@ class PahoPublisher:
         pause_s = shortest
         number = 0
         while not self._stopping.is_set():
+            began_s = time.monotonic()
             for version in VERSIONS:
                 number += 1
                 link = _Link(number)
                 self._connect(link, version)
                 if not _speaks_another_version(link) or self._stopping.is_set():
                     break
-            pause_s = shortest if link.connected and link.reason is None else min(longest, pause_s * 2)
+            if link.connected and time.monotonic() - began_s > STEADY_S:
+                pause_s = shortest
             # a fleet whose broker restarts must not come back in the same instant
             self._stopping.wait(pause_s * (0.5 + self._jitter() / 2))
+            pause_s = min(longest, pause_s * 2)
 
     def _connect(self, link: _Link, version: MQTTProtocolVersion) -> None:
         """One connection from its beginning to its end."""
