@@ -18,9 +18,10 @@ Mask: TypeAlias = NDArray[np.bool_]
 _BRIDGE = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
 _PIXEL = cv2.getStructuringElement(cv2.MORPH_RECT, (3, 3))
 _SPECK_PX = 8
+_THIN_PX = 5
 _MOST = 12  # regions looked at, the largest first: the cost of a frame has a bound
 _EDGE = 0.25  # of the threshold, per pixel: the outline of a thing is steeper, that of a patch of light is not
-_GHOST = 0.7
+_GHOST = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +47,13 @@ class _Region:
     area_px: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Edges:
+    of_change: Map
+    now: Map
+    before: Map
+
+
 def find(change: Map, view: Map, background: Map, threshold: float) -> Regions:
     """Changed regions; all maps float32 (h, w) on the log scale. change: view against background, light taken off."""
     changed = np.abs(change) > threshold
@@ -53,10 +61,10 @@ def find(change: Map, view: Map, background: Map, threshold: float) -> Regions:
     regions = list(_regions(changed)) if changed.any() else []
     if not regions:
         return Regions(0.0, 0.0, None, other)
-    edges_now, edges_before = _steepness(view), _steepness(background)
+    edges = _Edges(_steepness(change), _steepness(view), _steepness(background))
     items = []
     for region in regions:
-        if _is_item(region, edges_now, edges_before, threshold):
+        if _is_item(region, edges, threshold):
             items.append(region)
         else:
             other[region.top : region.bottom, region.left : region.right] |= region.pixels
@@ -83,20 +91,26 @@ def _steepness(tones: Map) -> Map:
     return np.asarray(cv2.magnitude(across, down), dtype=np.float32)
 
 
-def _is_item(region: _Region, now: Map, before: Map, threshold: float) -> bool:
-    """Whether the outline of the region is an edge in the picture, and not only one in the background."""
+def _is_item(region: _Region, edges: _Edges, threshold: float) -> bool:
+    """Whether the outline of the region is sharp, and an edge in the picture rather than in the background."""
     padded = np.pad(region.pixels, 1).astype(np.uint8)
     outline = cv2.morphologyEx(padded, cv2.MORPH_GRADIENT, _PIXEL)[1:-1, 1:-1] > 0
     inside = np.s_[region.top : region.bottom, region.left : region.right]
-    edge_now = float(now[inside][outline].mean())
-    edge_before = float(before[inside][outline].mean())
-    return edge_now > max(_EDGE * threshold, _GHOST * edge_before)
+    change, now, before = (float(edge[inside][outline].mean()) for edge in (edges.of_change, edges.now, edges.before))
+    return change > _EDGE * threshold and now > _GHOST * before
 
 
 def _around(regions: list[_Region], shape: tuple[int, ...]) -> Box | None:
     if not regions:
         return None
     height, width = shape
-    left, top = min(r.left for r in regions), min(r.top for r in regions)
-    right, bottom = max(r.right for r in regions), max(r.bottom for r in regions)
+    left, right = _span(min(r.left for r in regions), max(r.right for r in regions), width)
+    top, bottom = _span(min(r.top for r in regions), max(r.bottom for r in regions), height)
     return Box(left / width, top / height, (right - left) / width, (bottom - top) / height)
+
+
+def _span(start: int, end: int, limit: int) -> tuple[int, int]:
+    """Without the pixel that the blur has added at each end, unless the frame cuts the item off there."""
+    if end - start < _THIN_PX:
+        return start, end
+    return start + (start > 0), end - (end < limit)

@@ -115,6 +115,8 @@ class OpenCvSource:
     def _remedy(self) -> str:
         if isinstance(self._device, str) and "://" in self._device:
             return "check the address, the password and the network"
+        if isinstance(self._device, str) and not Path(self._device).exists():
+            return "there is nothing of this name; check [camera] device and the plug"
         return "check the plug, `v4l2-ctl --list-devices`, the group `video`, and that no other program has it"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from typing import Any
@@ -21,6 +22,8 @@ _MISSING = (
 )
 # What picamera2 and libcamera's binding raise when there is no camera, it is taken, or it refuses the configuration.
 _FAILURES = (RuntimeError, OSError, IndexError, KeyError, ValueError)
+
+log = logging.getLogger(__name__)
 
 
 class PiCamera(ReopeningCamera):
@@ -97,7 +100,8 @@ class PiCameraSource:
         try:
             camera.close()
         except _FAILURES as error:
-            raise CameraError(f"Camera {self._number} cannot be given back ({error}): {_REMEDY}.") from error
+            # Whether it is free shows when it is opened again, and that is what the user has to hear of.
+            log.warning("Camera %s could not be given back: %s", self._number, error)
 
     def _configuration(self) -> Any:
         width, height = self._size

@@ -23,7 +23,7 @@ class Source(Protocol):
         """The newest frame not yet given. Raises CameraError when none came in time, or none ever will."""
 
     def close(self) -> None:
-        """Give the device back, also when it hangs. Closing twice is fine."""
+        """Give the device back, also when it hangs. Never raises; closing twice is fine."""
 
 
 class ReopeningCamera:
