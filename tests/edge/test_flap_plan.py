@@ -49,7 +49,7 @@ def test_pins(flap: AnyFlap, expected: tuple[int, ...]) -> None:
 
 
 def test_a_sound_bin_has_no_problems() -> None:
-    other_angle = ChuteFlap(18, 19, angle=-45, drop_rest=-20, turn_s=0.7)
+    other_angle = ChuteFlap(18, 19, angle=-45, drop_rest=-20, turn_s=0.7, drop_s=0.6, settle_s=0.4)
     flaps: dict[str, AnyFlap] = {"a": SERVO, "b": SOLENOID, "c": CHUTE, "d": other_angle}
     assert problems(FlapSettings(flaps)) == ()
 

@@ -27,7 +27,8 @@ SERVO = ServoFlap(12, rest=0, open=90)
 SECOND = ServoFlap(13, rest=-45, open=45)
 SOLENOID = SolenoidFlap(5, pulse_s=0.5, max_on_s=2.0)
 LOW = SolenoidFlap(6, pulse_s=0.3, max_on_s=1.0, active_high=False)
-GREEN, BROWN = ChuteFlap(18, 19, angle=60), ChuteFlap(18, 19, angle=-60)
+SLOW_CHUTE = {"turn_s": 0.6, "drop_s": 0.6, "settle_s": 0.4}
+GREEN, BROWN = ChuteFlap(18, 19, angle=60, **SLOW_CHUTE), ChuteFlap(18, 19, angle=-60, **SLOW_CHUTE)
 EVERY: dict[str, AnyFlap] = {"a": SERVO, "b": SECOND, "c": SOLENOID, "d": LOW, "e": GREEN, "f": BROWN}
 
 # what the pins show: pulse widths in ms, and the level of a coil
