@@ -79,7 +79,6 @@ def _v2s(weights: str, size: int | None) -> keras.Model:
             input_shape=(size, size, 3),
             pooling="avg",
             include_preprocessing=True,
-            name="efficientnetv2s",
         )
         if weights not in known:
             base.load_weights(_existing(weights))

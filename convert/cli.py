@@ -24,8 +24,14 @@ example, from folders of pictures to a model for the bin:
 exit codes: 0 fine, 1 the pictures do not allow it, 2 an option or a recipe is wrong, 4 a model is wrong,
 130 stopped with Ctrl-C (what was finished is kept; the same command goes on from there)
 """
-# In the order of use. Each module has add_parser(subparsers), whose `run` default is called with the arguments.
-_STEPS = ("prepare", "train", "quantize", "verify", "package")
+# In the order of use. convert.STEP has add_parser(subparsers), whose `run` default is called with the arguments.
+_STEPS = {
+    "prepare": "read class folders of pictures, group near-duplicates, split into training, validation and test",
+    "train": "train a model on a prepared set; the same command goes on with a stopped run",
+    "quantize": "a trained model to a TFLite file in 8-bit integers",
+    "verify": "measure a packaged model with the code that runs on the Pi",
+    "package": "put a TFLite file, what it is and its model card into a model folder",
+}
 
 
 class _Step(Protocol):
@@ -54,10 +60,12 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
         prog="smartbin-convert", description=__doc__, epilog=_EXAMPLE, formatter_class=argparse.RawTextHelpFormatter
     )
     subparsers = parser.add_subparsers(metavar="STEP", required=True)
-    # Keras takes seconds to import: only the step that was asked for is loaded, all of them for the help.
-    chosen = [step for step in _STEPS if step in words[:1]] or _STEPS
-    for step in chosen:
-        cast(_Step, importlib.import_module(f"convert.{step}")).add_parser(subparsers)
+    for step, summary in _STEPS.items():
+        if step in words[:1]:
+            # Keras takes seconds to import: only the step that was asked for is loaded.
+            cast(_Step, importlib.import_module(f"convert.{step}")).add_parser(subparsers)
+        else:
+            subparsers.add_parser(step, help=summary)
     return parser
 
 

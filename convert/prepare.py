@@ -7,7 +7,7 @@ import hashlib
 import multiprocessing
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +65,8 @@ def prepare(
     features: from pictures to float32 (n, m), a second way to tell near-duplicates. shares: of validation and test.
     """
     sources = [(path, role) for folder, role in folders for path in find_pictures(folder)]
-    _check_classes(sources)
+    labels = {p.name for folder, role in folders if role == MAIN for p in folder.glob("[!.]*") if p.is_dir()}
+    _check_classes(labels, sources)
     out.mkdir(parents=True, exist_ok=True)
     items, shapes, thumbs, unreadable = [], [], [], []
     with (out / data.PIXELS).open("wb") as stream, progress("read", len(sources)) as advance:
@@ -78,7 +79,7 @@ def prepare(
             items.append(Item(str(path), path.parent.name, role, read.sha256))
             shapes.append((read.rgb.shape[0], read.rgb.shape[1]))
             thumbs.append(thumb(read.rgb))
-    _check_classes([(Path(item.path), item.role) for item in items])
+    _check_classes(labels, [(Path(item.path), item.role) for item in items])
     data.write_index(out, shapes)
     twins = find_twins(np.stack(thumbs))
     if features is not None:
@@ -100,7 +101,7 @@ def find_pictures(folder: Path) -> list[Path]:
     """The picture files in the class folders of `folder`, sorted. Raises DataError."""
     if not folder.is_dir():
         raise DataError(f"{folder}: not a folder. Give a folder that has one folder of pictures for each class.")
-    found = sorted(p for p in folder.glob("*/*") if p.suffix.lower() in SUFFIXES)
+    found = sorted(p for p in folder.glob("[!.]*/[!.]*") if p.suffix.lower() in SUFFIXES)
     if not found:
         raise DataError(f"{folder}: no pictures in class folders. Expected {folder}/CLASS/PICTURE.jpg (or .png ...).")
     return found
@@ -123,7 +124,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """The step on the command line."""
     parser = subparsers.add_parser(
         "prepare",
-        help="read class folders of pictures, group near-duplicates, split into training, validation and test",
         description=__doc__,
         epilog="example: smartbin-convert prepare pictures/ --extra more/ --robust bin-camera/ --out build/set",
     )
@@ -192,15 +192,17 @@ def _read(path: Path) -> _Read | str:
         return str(error)
 
 
-def _check_classes(pictures: Sequence[tuple[Path, str]]) -> None:
-    counts = Counter(path.parent.name for path, role in pictures if role == MAIN)
+def _check_classes(labels: Iterable[str], pictures: Iterable[tuple[Path, str]]) -> None:
+    counts = dict.fromkeys(sorted(labels), 0) | Counter(path.parent.name for path, role in pictures if role == MAIN)
     if len(counts) < 2:
         raise DataError(
             f"one class only ({', '.join(counts) or 'none'}): a classifier needs two folders of pictures or more."
         )
-    few = [f"{label} ({n})" for label, n in sorted(counts.items()) if n < MIN_PER_CLASS]
+    few = [f"{label} ({n})" for label, n in counts.items() if n < MIN_PER_CLASS]
     if few:
-        raise DataError(f"too few pictures, at least {MIN_PER_CLASS} a class are needed: {', '.join(few)}.")
+        raise DataError(
+            f"too few pictures that can be read, at least {MIN_PER_CLASS} a class are needed: {', '.join(few)}."
+        )
 
 
 def _names(items: Sequence[Item]) -> list[str]:

@@ -7,6 +7,7 @@ dynamic   8-bit weights, float arithmetic        float16   half-size weights    
 from __future__ import annotations
 
 import argparse
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -52,7 +53,10 @@ def quantize(model: keras.Model, size: int, kind: str, pictures: Pictures = ()) 
         converter.representative_dataset = lambda: _representative(pictures, size)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = tf.uint8
-    return bytes(converter.convert())
+    with warnings.catch_warnings():
+        # It asks for statistics of the input, which the calibration that follows provides.
+        warnings.filterwarnings("ignore", message="Statistics for quantized inputs were expected")
+        return bytes(converter.convert())
 
 
 def calibration(dataset: data.Dataset, samples: int, seed: int = 0) -> Pictures:
@@ -76,7 +80,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """The step on the command line."""
     parser = subparsers.add_parser(
         "quantize",
-        help="a trained model to a TFLite file in 8-bit integers",
         description=__doc__,
         epilog="examples:\n  smartbin-convert quantize build/run --out build/model.tflite\n"
         "  smartbin-convert quantize --backbone efficientnetv2s --weights none --labels 10 --images pictures/ "

@@ -28,7 +28,7 @@ def read_state_dict(path: Path) -> dict[str, NDArray[Any]]:
     """Every tensor of the file by its name, in torch's own axis order. Raises RecipeError."""
     try:
         with path.open("rb") as stream:
-            if pickle.Unpickler(stream).load() != _MAGIC:
+            if _Unpickler(stream).load() != _MAGIC:
                 raise pickle.UnpicklingError("no magic number")
             return _read_body(stream)
     except (OSError, pickle.UnpicklingError, LookupError, ValueError, TypeError, EOFError, struct.error) as error:

@@ -83,7 +83,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """The step on the command line."""
     parser = subparsers.add_parser(
         "train",
-        help="train a model on a prepared set; the same command goes on with a stopped run",
         description=__doc__,
         epilog="example:\n  smartbin-convert train build/set --recipe garbage10-efficientnet-lite2 --out build/run",
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -103,7 +103,7 @@ class _State:
         self._model, self._decay, self._path = model, decay, path
         model.optimizer.build(model.trainable_variables)
         self.step = 0
-        self._mean = [np.array(v) for v in model.trainable_variables]
+        self._mean = [np.array(a) for a in _arrays(model.trainable_variables)]
         self._saved_s = time.monotonic()
         stored = arrays.load(path)
         if stored is not None:
@@ -114,14 +114,15 @@ class _State:
         self.step += 1
         # The mean starts as a plain one, else the first weights would weigh too much in a short run.
         share = np.float32(1 - min(self._decay, (1 + self.step) / (10 + self.step)))
-        for i, variable in enumerate(self._model.trainable_variables):
-            self._mean[i] += share * (np.asarray(variable) - self._mean[i])
+        for mean, own in zip(self._mean, _arrays(self._model.trainable_variables), strict=True):
+            np.add(mean, share * (own - mean), out=mean)
         if time.monotonic() - self._saved_s > CHECKPOINT_EVERY_S:
             self.save()
 
     def save(self) -> None:
-        groups = {"weight": self._model.trainable_variables, "mean": self._mean, "moment": self._moments()}
-        named = {f"{name}{i:04}": np.asarray(v) for name, values in groups.items() for i, v in enumerate(values)}
+        weights, moments = _arrays(self._model.trainable_variables), _arrays(self._moments())
+        groups = {"weight": weights, "mean": self._mean, "moment": moments}
+        named = {f"{name}{i:04}": value for name, values in groups.items() for i, value in enumerate(values)}
         arrays.save(self._path, {"step": np.array(self.step), **named})
         self._saved_s = time.monotonic()
 
@@ -142,6 +143,10 @@ class _State:
         self._mean = [np.array(a) for a in group("mean")]
         _assign(self._model.trainable_variables, group("weight"))
         _assign(self._moments(), group("moment"))
+
+
+def _arrays(variables: Sequence[Any]) -> list[NDArray[Any]]:
+    return [keras.ops.convert_to_numpy(variable) for variable in variables]
 
 
 def _assign(variables: Sequence[Any], values: Sequence[NDArray[Any]]) -> None:

@@ -1,0 +1,25 @@
+"""Class folders of made-up pictures, and a set prepared from them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from madeup import write_classes
+
+from convert import prepare
+from convert.split import MAIN
+
+
+@pytest.fixture
+def class_folders(tmp_path: Path) -> Path:
+    """Three classes of twenty pictures."""
+    return write_classes(tmp_path / "pictures")
+
+
+@pytest.fixture(scope="session")
+def small_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A prepared set of sixty pictures."""
+    folder = tmp_path_factory.mktemp("set")
+    prepare.prepare([(write_classes(folder / "pictures"), MAIN)], folder / "set", shares=(0.2, 0.2))
+    return folder / "set"

