@@ -7,8 +7,9 @@ the nearest of ten colours. Written with LiteRT's own flatbuffer classes.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import flatbuffers  # type: ignore[import-untyped] # ships no types
 import numpy as np
@@ -16,7 +17,8 @@ from ai_edge_litert import schema_py_generated as schema
 
 from edge import manifest
 
-COLOURS = {
+Colour: TypeAlias = tuple[int, int, int]
+COLOURS: dict[str, Colour] = {
     "battery": (255, 0, 0),
     "biological": (0, 255, 0),
     "cardboard": (255, 128, 0),
@@ -59,9 +61,9 @@ def write_tiny_model(folder: Path, dtype: str = "int8", *, nan: bool = False, **
     return folder
 
 
-def tiny_tflite(dtype: str = "int8", *, nan: bool = False) -> bytes:
-    """The .tflite file."""
-    colours = np.array(list(COLOURS.values()), dtype=np.float64)
+def tiny_tflite(dtype: str = "int8", *, nan: bool = False, palette: Mapping[str, Colour] = COLOURS) -> bytes:
+    """The .tflite file. palette: the colours it tells apart."""
+    colours = np.array(list(palette.values()), dtype=np.float64)
     weights = np.tile(2 * _STEEPNESS * colours / _CELLS, (1, _CELLS))
     bias = -_STEEPNESS * (colours**2).sum(axis=1)
     writer = _Writer(dtype, nan)

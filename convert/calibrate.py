@@ -1,0 +1,61 @@
+"""Measuring a .tflite file on held-out pictures before it is packaged: its temperature, and figures for the card."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import JsonValue
+
+from convert import data
+from convert.metrics import accuracy, compartment_accuracy, expected_calibration_error, fit_temperature
+from convert.modelfolder import Description, write
+from convert.report import Logits
+from convert.split import ROBUST, TEST, VALIDATION
+from convert.verify import answer
+from edge.adapters.litert import LiteRtClassifier
+
+
+def calibrated(tflite: bytes, draft: Description, dataset: data.Dataset) -> Description:
+    """The description with the temperature that suits the validation pictures, and figures on the held-out ones."""
+    with tempfile.TemporaryDirectory() as scratch:
+        write(tflite, draft, Path(scratch) / "model")
+        with closing(LiteRtClassifier(Path(scratch) / "model")) as classifier:
+            held = _answers(classifier, dataset, dataset.indices(VALIDATION))
+            temperature = fit_temperature(*held)
+            measured: dict[str, JsonValue] = {}
+            for name, indices in _held_out(dataset).items():
+                measured |= _figures(name, _answers(classifier, dataset, indices), draft.labels, temperature)
+    return replace(draft, temperature=temperature, metrics={**draft.metrics, **measured})
+
+
+def _held_out(dataset: data.Dataset) -> dict[str, NDArray[np.int64]]:
+    """The test part, and each folder of robustness pictures."""
+    robust = dataset.indices(ROBUST)
+    folders = sorted({data.source(dataset.items[int(i)]) for i in robust})
+    return {TEST: dataset.indices(TEST), **{folder: dataset.indices(ROBUST, folder) for folder in folders}}
+
+
+def _answers(
+    classifier: LiteRtClassifier, dataset: data.Dataset, indices: NDArray[np.int64]
+) -> tuple[Logits, NDArray[np.int64]]:
+    pictures = [partial(dataset.pictures.__getitem__, int(index)) for index in indices]
+    return answer(classifier, pictures).logits, dataset.truth[indices]
+
+
+def _figures(
+    name: str, answers: tuple[Logits, NDArray[np.int64]], labels: Sequence[str], temperature: float
+) -> dict[str, JsonValue]:
+    logits, truth = answers
+    return {
+        f"{name}_pictures": len(truth),
+        f"{name}_label_accuracy": accuracy(logits, truth),
+        f"{name}_compartment_accuracy": compartment_accuracy(logits, truth, labels, temperature),
+        f"{name}_calibration_error": expected_calibration_error(logits, truth, temperature),
+    }
