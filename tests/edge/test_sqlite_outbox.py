@@ -174,6 +174,12 @@ def test_closing_twice_is_fine_and_then_it_says_so(outbox: SqliteOutbox) -> None
         outbox.stats()
 
 
+def test_an_event_that_cannot_be_written_leaves_nothing_half_done(outbox: SqliteOutbox) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        outbox.begin(sample_event(event_id="a", confidence=float("nan")))
+    assert add(outbox, "b").seq == 1
+
+
 # Killed
 
 
