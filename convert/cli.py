@@ -18,8 +18,8 @@ example, from folders of pictures to a model for the bin:
   smartbin-convert prepare pictures/ --out build/set
   smartbin-convert train build/set --recipe garbage10-efficientnet-lite2 --out build/run
   smartbin-convert quantize build/run --out build/model.tflite
-  smartbin-convert verify build/run build/model.tflite
   smartbin-convert package build/run build/model.tflite --name my-bin --out models/my-bin
+  smartbin-convert verify models/my-bin --splits build/set/splits.csv --keras build/run/model.keras
 
 exit codes: 0 fine, 1 the pictures do not allow it, 2 an option or a recipe is wrong, 4 a model is wrong,
 130 stopped with Ctrl-C (what was finished is kept; the same command goes on from there)
