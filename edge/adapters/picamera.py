@@ -30,7 +30,7 @@ class PiCamera(ReopeningCamera):
     """ports.Camera: the camera with this number (0 is the first), opened again after a hang."""
 
     def __init__(
-        self, number: int | str = 0, *, size: tuple[int, int] = (640, 480), fps: float = 10.0, roi: Box = WHOLE_FRAME
+        self, number: int = 0, *, size: tuple[int, int] = (640, 480), fps: float = 10.0, roi: Box = WHOLE_FRAME
     ) -> None:
         super().__init__(PiCameraSource(number, size=size, fps=fps, roi=roi))
 
@@ -44,7 +44,7 @@ class PiCameraSource:
 
     def __init__(
         self,
-        number: int | str = 0,
+        number: int = 0,
         *,
         size: tuple[int, int] = (640, 480),
         fps: float = 10.0,
@@ -64,10 +64,8 @@ class PiCameraSource:
     def open(self) -> None:
         """Configure and start. Raises CameraError."""
         picamera2 = _module()
-        if not str(self._number).isdecimal():
-            raise CameraError(f"[camera] device is {self._number!r}: picamera2 takes a number, 0 for the first camera.")
         try:
-            self._camera = picamera2.Picamera2(int(self._number))
+            self._camera = picamera2.Picamera2(self._number)
             self._camera.configure(self._configuration())
             self._camera.start()
         except _FAILURES as error:

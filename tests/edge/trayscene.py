@@ -92,13 +92,13 @@ class Watcher:
         self.settings = settings or Settings()
         self.state: PresenceState = start(self.settings)
         self.signals: list[Signal] = []
-        self._sensor = Sensor(noise)
+        self.sensor = Sensor(noise)
 
     def see(self, scenes: Iterable[Scene]) -> list[Phase]:
         """Show some scenes; what was said of each."""
         said = []
         for scene in scenes:
-            self.state, signal = step(self.state, self._sensor(scene), self.settings)
+            self.state, signal = step(self.state, self.sensor(scene), self.settings)
             self.signals.append(signal)
             said.append(signal.phase)
         return said
