@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 TOOLS = {"debootstrap": "debootstrap", "systemd-nspawn": "systemd-container", "nsenter": "util-linux"}
-SUITE, PYTHON = "bookworm", "3.11"
+PYTHONS = {"bookworm": "3.11", "trixie": "3.13"}
 BASE = ("systemd", "systemd-sysv", "dbus", "python3-venv")
 FROM_APT = ("python3-numpy", "python3-opencv", "python3-gpiozero")
 
@@ -23,25 +23,26 @@ def cache_dir() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "smart-bin"
 
 
-def make_rootfs(cache: Path) -> Path:
-    """A Bookworm with what setup.sh wants from apt, so that it can install without a network. Needs root."""
-    rootfs = cache / f"{SUITE}-rootfs-1"
+def make_rootfs(cache: Path, suite: str) -> Path:
+    """A Debian with what setup.sh wants from apt, so that it can install without a network. Needs root."""
+    rootfs = cache / f"{suite}-rootfs-1"
     if rootfs.is_dir():
         return rootfs
     partial = rootfs.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    _run("debootstrap", "--variant=minbase", f"--include={','.join(BASE)}", SUITE, str(partial))
-    apt = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-y", "-q")
-    _run("chroot", str(partial), *apt, "install", "--no-install-recommends", *FROM_APT)
-    _run("chroot", str(partial), *apt, "clean")
+    _run("debootstrap", "--variant=minbase", f"--include={','.join(BASE)}", suite, str(partial))
+    apt = ("chroot", str(partial), "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-y", "-q")
+    _run(*apt, "install", "--no-install-recommends", *FROM_APT)
+    _run(*apt, "clean")
     return partial.rename(rootfs)
 
 
-def make_wheelhouse(folder: Path, requirements: Sequence[str]) -> Path:
+def make_wheelhouse(folder: Path, rootfs: Path, suite: str, requirements: Sequence[str]) -> Path:
     """What pip will want in there, fetched out here with this machine's pip and its configuration."""
+    numpy = _run("chroot", str(rootfs), "python3", "-c", "import numpy; print(numpy.__version__)").strip()
     command = (sys.executable, "-m", "pip", "download", "-q", "-d", str(folder))
-    _run(*command, "--only-binary=:all:", f"--python-version={PYTHON}", *requirements)
+    _run(*command, "--only-binary=:all:", f"--python-version={PYTHONS[suite]}", f"numpy=={numpy}", *requirements)
     return folder
 
 
@@ -114,7 +115,8 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> None:
         time.sleep(0.1)
 
 
-def _run(*command: str) -> None:
+def _run(*command: str) -> str:
     done = subprocess.run(command, text=True, capture_output=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
+    return done.stdout

@@ -16,6 +16,7 @@ from PIL import Image
 from tinymodel import COLOURS
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
+SUITE = os.environ.get("SMARTBIN_SUITE", "bookworm")  # or trixie
 WITHOUT_NETWORK = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/wheelhouse"}
 CONFIG = "/etc/smart-bin/config.toml"
 IN_CONTAINER = {
@@ -38,10 +39,15 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def wheelhouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def rootfs() -> Path:
+    return make_rootfs(cache_dir(), SUITE)
+
+
+@pytest.fixture(scope="module")
+def wheelhouse(rootfs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
-    needed = [*project["project"]["dependencies"], *project["build-system"]["requires"], "gpiozero>=2.0.1", "numpy<2"]
-    return make_wheelhouse(tmp_path_factory.mktemp("wheelhouse"), needed)
+    needed = [*project["project"]["dependencies"], *project["build-system"]["requires"], "gpiozero>=2.0.1"]
+    return make_wheelhouse(tmp_path_factory.mktemp("wheelhouse"), rootfs, SUITE, needed)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +71,9 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def container(wheelhouse: Path, own_config: Path, pictures: Path, tiny_model: Path) -> Iterator[Container]:
+def container(
+    rootfs: Path, wheelhouse: Path, own_config: Path, pictures: Path, tiny_model: Path
+) -> Iterator[Container]:
     """Booted, with a configuration that the user wrote, and `./setup.sh install` run once."""
     mounts = {
         CHECKOUT: "/src",
@@ -77,7 +85,7 @@ def container(wheelhouse: Path, own_config: Path, pictures: Path, tiny_model: Pa
     # what pytest makes is for its user alone; the service is another
     for path in (own_config, pictures, tiny_model, *pictures.iterdir(), *tiny_model.iterdir()):
         path.chmod(0o755 if path.is_dir() else 0o644)
-    with Container(make_rootfs(cache_dir()), mounts) as booted:
+    with Container(rootfs, mounts) as booted:
         booted.check("install", "-D", "-m", "0644", "/given/config.toml", CONFIG)
         booted.check("/src/setup.sh", "install", **WITHOUT_NETWORK)
         yield booted

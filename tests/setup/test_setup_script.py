@@ -48,6 +48,7 @@ FAKES = {
     "python3.11": FAKE_PYTHON,
     "pip": FAKE_PIP,
     "apt-get": FAKE_APT_GET,
+    "apt-cache": '#!/bin/bash\n[[ $* == "show python3-picamera2" ]]\n',
     "sudo": FAKE_SUDO,
     "smartbin": FAKE_SMARTBIN,
     "mosquitto": "#!/bin/bash\n",
@@ -127,6 +128,8 @@ def test_dry_run_says_the_steps_and_does_none(sandbox: Sandbox, command: str) ->
 
 def test_dry_run_of_install_names_what_matters(sandbox: Sandbox) -> None:
     said = sandbox.setup("--dry-run", "install").stdout
+    assert "python3-picamera2" in said
+    assert "python3-lgpio" not in said, "this apt does not offer it"
     for part in ("--system-site-packages", "/etc/smart-bin", "python3-opencv", "systemctl enable smart-bin", "doctor"):
         assert part in said
     assert "tensorflow" not in said.lower()
