@@ -62,18 +62,23 @@ class ReopeningCamera:
         self._is_open = False
         self._source.close()
 
-    def _reopened(self, message: str) -> Iterator[Fault]:
+    def _reopened(self, problem: str | None) -> Iterator[Fault]:
         """Faults until the device could be opened. The delay grows until a frame has come, not until it opens."""
-        while self._is_open:
+        while problem is not None:
             self._source.close()
             for _ in self._pause():
-                yield Fault("camera", message)
-            try:
-                self._source.open()
-            except CameraError as error:
-                message = str(error)
-            else:
-                return
+                yield Fault("camera", problem)
+            problem = self._open_again()
+
+    def _open_again(self) -> str | None:
+        """What is wrong still; None when it is open, or when nobody wants it any more."""
+        if not self._is_open:
+            return None
+        try:
+            self._source.open()
+        except CameraError as error:
+            return str(error)
+        return None
 
     def _pause(self) -> Iterator[None]:
         until_s = self._monotonic() + self._delay_s

@@ -69,7 +69,7 @@ class ReplayCamera:
                 continue
             self._sleep(max(0.0, due_s - self._monotonic()))
             now_s = self._monotonic()
-            due_s = max(due_s, now_s - 1 / self._fps) + 1 / self._fps
+            due_s = max(due_s, now_s) + 1 / self._fps  # what a pause has cost is not caught up
             yield frame_of(rgb, self._roi, now_s, source)
 
     def close(self) -> None:
