@@ -127,7 +127,8 @@ def _learn(state: PresenceState, view: Map, found: regions.Regions, settings: Se
 
 def _learn_anew(state: PresenceState, view: Map, settings: Settings) -> PresenceState:
     former = state.background if state.learned >= settings.learn_frames else state.former
-    return PresenceState(view, _NOTHING, former, learned=1, noise=state.noise)
+    # The view does not differ from itself: the next one is measured against that, or the noise would stay unknown.
+    return PresenceState(view, np.zeros_like(view), former, learned=1, still=1, noise=state.noise)
 
 
 def _judge(state: PresenceState, view: Map, found: regions.Regions, settings: Settings) -> tuple[PresenceState, Signal]:

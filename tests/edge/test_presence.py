@@ -79,6 +79,15 @@ def test_sensor_noise_and_low_light(level: float, noise: float) -> None:
     assert episodes(watcher.see([*put(dim, lying), *[lying] * 6, *[dim] * 4])) == [M, S, E]
 
 
+@pytest.mark.parametrize(("level", "noise"), [(130, 12), (60, 6), (40, 5), (25, 4)])
+def test_a_very_noisy_camera_still_learns_the_tray_and_sees_items(level: float, noise: float) -> None:
+    dim = tray(level)
+    watcher = Watcher(noise=noise)
+    assert episodes(watcher.see([dim] * 60)) == [L, E]
+    assert watcher.see([with_item(dim, BOX)] * 12)[-1] is S
+    assert watcher.see([dim] * 3)[-1] is E
+
+
 @pytest.mark.parametrize(
     ("box", "tone"),
     [((70, 50, 20, 6), 0.5), ((70, 50, 8, 8), 0.6), ((40, 30, 60, 50), 1.15), ((20, 15, 120, 90), 0.5)],
