@@ -25,7 +25,7 @@ def napkin(rng: Generator) -> list[Part]:
     image = np.clip(tx.array(tx.plain(900, 900, "#efece6")) * emboss[..., None], 0, 255).astype(np.uint8)
     stain = np.clip(tx.cloud(900, 900, rng, 4) * 1.6 - 0.6, 0, 1)
     image = tx.blended(image, "#8a4a1c", stain * 0.8)
-    image = tx.blended(image, "#b3231a", np.clip(tx.cloud(900, 900, rng, 6) * 2.2 - 1.7, 0, 1) * 0.9)
+    image = tx.blended(image, "#b9602c", np.clip(tx.cloud(900, 900, rng, 6) * 2.2 - 1.7, 0, 1) * 0.9)
     return placed([Part(surface(np.concatenate([pulled, z[..., None]], -1)), solid(image, 0.95))], heading=15)
 
 
@@ -96,7 +96,7 @@ def toothbrush(rng: Generator) -> list[Part]:
     for k in range(11):
         for j in range(4):
             x, y = 6.4 + 0.26 * k, -0.42 + 0.28 * j
-            lean = rng.normal(0, 0.22, 2) + [0.02 * (k - 5), 0.35 * (j - 1.5)]
+            lean = rng.normal((0.02 * (k - 5), 0.35 * (j - 1.5)), 0.22)
             tuft = smooth_curve(
                 [(x, y, 0.9), (x + 0.3 * lean[0], y + 0.3 * lean[1], 1.6), (x + lean[0] + 0.01, y + lean[1], 2.1)], 10
             )

@@ -156,14 +156,15 @@ class RichView:
         """Redraw, now and then."""
         if self._now_s() - self._drawn_s >= REFRESH_S:
             self._drawn_s = self._now_s()
-            self._live.update(self._screen(frame, signal), refresh=True)
+            self._live.update(self.screen(frame, signal), refresh=True)
 
     def handled(self, event: SortEvent, frame: Frame) -> None:
         """Keep for the list of last items."""
         self._events.append((event, self.score.add(event)))
         self._drawn_s = float("-inf")
 
-    def _screen(self, frame: Frame, signal: Signal) -> Layout:
+    def screen(self, frame: Frame, signal: Signal) -> Layout:
+        """The whole picture, as it is drawn."""
         layout = Layout()
         layout.split_column(Layout(name="top", size=23), Layout(name="bottom"))
         layout["top"].split_row(Layout(self._tray(frame, signal), size=TRAY_COLUMNS + 4), Layout(name="right"))
