@@ -93,7 +93,7 @@ class ModelSettings(Section):
 
 
 class TriggerSettings(Section):
-    """[trigger]. change: least contrast to the empty tray that counts; clear_s: how long an item may take to leave the tray."""
+    """[trigger]. change: least contrast to the empty tray that counts; clear_s: how long an item may take to fall."""
 
     kind: Literal["vision", "beam"] = "vision"
     change: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.06

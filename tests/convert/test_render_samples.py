@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
 from convert.render_samples import main
 from convert.scene_shapes import box, disc, lathe, moved, normals, relief, write_ply
 from convert.scenes import ITEMS
+from edge.images import read_image
 
 SAMPLES = Path(__file__).parents[2] / "edge" / "samples"
 LABELS = {"battery", "biological", "cardboard", "clothes", "glass", "metal", "paper", "plastic", "shoes", "trash"}
@@ -32,7 +32,7 @@ def test_all_pictures_together_stay_small() -> None:
 
 @pytest.mark.parametrize("path", pictures, ids=lambda path: path.stem)
 def test_a_picture_is_640_by_480_and_shows_its_item_on_the_same_tray(path: Path) -> None:
-    picture, empty = (cv2.imread(str(p)).astype(np.int16) for p in (path, SAMPLES / "empty-1.jpg"))
+    picture, empty = (read_image(p).astype(np.int16) for p in (path, SAMPLES / "empty-1.jpg"))
     assert picture.shape == (480, 640, 3)
     different = np.abs(picture - empty).max(axis=2) > 30
     assert np.median(np.abs(picture - empty)) < 8
@@ -91,4 +91,4 @@ def test_an_unknown_sample_is_refused(tmp_path: Path, capsys: pytest.CaptureFixt
 def test_a_tiny_picture_renders(tmp_path: Path) -> None:
     pytest.importorskip("mitsuba", reason="needs mitsuba: pip install 'smart-bin[render]'")
     assert main(["--out", str(tmp_path), "--only", "battery-aa", "--width", "64", "--samples", "4"]) == 0
-    assert cv2.imread(str(tmp_path / "battery-aa.jpg")).shape == (48, 64, 3)
+    assert read_image(tmp_path / "battery-aa.jpg").shape == (48, 64, 3)

@@ -38,7 +38,7 @@ def test_it_reads_what_torch_reads() -> None:
 
 def test_a_file_that_would_run_a_command_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    parts = (_MAGIC, 1001, {}, _Harm())
+    parts: tuple[Any, ...] = (_MAGIC, 1001, {}, _Harm())
     (tmp_path / "evil.pth").write_bytes(b"".join(pickle.dumps(part, protocol=2) for part in parts))
     with pytest.raises(RecipeError, match="not part of a state dict"):
         read_state_dict(tmp_path / "evil.pth")
