@@ -44,7 +44,8 @@ def quantize(model: keras.Model, size: int, kind: str, pictures: Pictures = ()) 
 
     shape = tf.TensorSpec((1, size, size, 3), tf.float32, name="image")
     concrete = tf.function(serve).get_concrete_function(shape)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], model)
+    # without the model as trackable object the weights are frozen into the graph: EfficientNetV2S needs that
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete])
     if kind != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if kind == "float16":
