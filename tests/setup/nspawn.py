@@ -24,17 +24,20 @@ def cache_dir() -> Path:
 
 
 def make_rootfs(cache: Path, suite: str) -> Path:
-    """A Debian with what setup.sh wants from apt, so that it can install without a network. Needs root."""
+    """A Debian with what setup.sh wants from apt, to install without a network. Needs root. Raises NoDebianError."""
     rootfs = cache / f"{suite}-rootfs-1"
     if rootfs.is_dir():
         return rootfs
     partial = rootfs.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    _run("debootstrap", "--variant=minbase", f"--include={','.join(BASE)}", suite, str(partial))
     apt = ("chroot", str(partial), "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-y", "-q")
-    _run(*apt, "install", "--no-install-recommends", *FROM_APT)
-    _run(*apt, "clean")
+    try:
+        _run("debootstrap", "--variant=minbase", f"--include={','.join(BASE)}", suite, str(partial))
+        _run(*apt, "install", "--no-install-recommends", *FROM_APT)
+        _run(*apt, "clean")
+    except RuntimeError as error:
+        raise NoDebianError(str(error)) from error
     return partial.rename(rootfs)
 
 
@@ -44,6 +47,10 @@ def make_wheelhouse(folder: Path, rootfs: Path, suite: str, requirements: Sequen
     command = (sys.executable, "-m", "pip", "download", "-q", "-d", str(folder))
     _run(*command, "--only-binary=:all:", f"--python-version={PYTHONS[suite]}", f"numpy=={numpy}", *requirements)
     return folder
+
+
+class NoDebianError(RuntimeError):
+    """The folder could not be made: most often no network, or a mirror that is down."""
 
 
 class Container:
