@@ -53,6 +53,7 @@ def tune(model: keras.Model, dataset: Dataset, recipe: Recipe, run: Path) -> Non
     loss = math.nan
     with progress("fine-tune", total, state.step) as advance:
         for batch in _batches(dataset, recipe, state.step, total):
+            _seed_dropout(trainee, recipe.seed, state.step)
             trainee.optimizer.learning_rate = rate_at(state.step, total, recipe.tune)
             new = float(trainee.train_on_batch(batch.images, batch.targets, sample_weight=batch.weights))
             loss = new if math.isnan(loss) else 0.98 * loss + 0.02 * new
@@ -143,6 +144,13 @@ class _State:
         self._mean = [np.array(a) for a in group("mean")]
         _assign(self._model.trainable_variables, group("weight"))
         _assign(self._moments(), group("moment"))
+
+
+def _seed_dropout(model: keras.Model, seed: int, step: int) -> None:
+    # Its own generator counts the steps of this process: a resumed run would drop others than an unbroken one.
+    for number, layer in enumerate(model.layers):
+        if isinstance(layer, keras.layers.Dropout) and layer.rate > 0:
+            layer.seed_generator.state.assign([seed + number, step])
 
 
 def _arrays(variables: Sequence[Any]) -> list[NDArray[Any]]:

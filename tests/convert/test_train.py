@@ -48,7 +48,6 @@ def test_it_learns_and_gives_both_outputs(dataset: data.Dataset, trained: Path) 
     assert accuracy(train.predict(model, dataset, chosen, 48), dataset.truth[chosen]) > 0.8
 
 
-@pytest.mark.xfail(reason="on six steps a resumed run ends elsewhere than an unbroken one; cause not found yet")
 def test_a_stopped_run_ends_as_an_unbroken_one(
     dataset: data.Dataset, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
