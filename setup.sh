@@ -177,7 +177,7 @@ demo() {
     open_log "$HERE/build/setup-demo.log"
     make_venv
     # [dev] holds all of [desktop]
-    if [[ ! -f $VENV/.installed-dev ]]; then install_extra desktop "about 120 MB to download, no TensorFlow"; fi
+    if [[ ! -f $VENV/.installed-dev ]]; then install_extra desktop "about 110 MB to download, no TensorFlow"; fi
     want_command "a real MQTT broker in the demo (it goes on without)" mosquitto mosquitto || true
     say "Starting: smartbin demo $*"
     $DRY_RUN && return 0
@@ -214,7 +214,7 @@ run_tests() {
         want_command "the test of install in a container" debootstrap debootstrap || true
     fi
     make_venv
-    install_extra dev "about 900 MB to download, TensorFlow among it; some minutes"
+    install_extra dev "about 470 MB to download, TensorFlow among it; some minutes"
     $DRY_RUN || print_versions
     run_checks || status=$?
     say "That took $((SECONDS / 60)) min $((SECONDS % 60)) s"
