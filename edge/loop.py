@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from edge import cycle
 from edge.cycle import Action, Cycle
@@ -20,16 +21,23 @@ def run(parts: Parts, should_stop: Callable[[], bool]) -> None:
     for seen in parts.camera.frames():
         if should_stop():
             break
-        try:
+        with _faults_of(parts):
             sorter.handle(seen)
+        with _faults_of(parts):  # on its own: what is on disk is delivered while the disk takes nothing more
             parts.delivery.tick(parts.clock.monotonic_s())
             parts.reporter.tick(parts.clock.monotonic_s())
-        except ModelError as error:
-            parts.reporter.fault(Fault("model", str(error)))
-        except OutboxError as error:
-            parts.reporter.fault(Fault("disk", str(error)))
         parts.notifier.progress()
     sorter.close()
+
+
+@contextmanager
+def _faults_of(parts: Parts) -> Iterator[None]:
+    try:
+        yield
+    except ModelError as error:
+        parts.reporter.fault(Fault("model", str(error)))
+    except OutboxError as error:
+        parts.reporter.fault(Fault("disk", str(error)))
 
 
 class Sorter:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -45,7 +45,7 @@ class Bin:
     answers: Sequence[Prediction | ModelError] = (GLASS,)
     flap: FakeFlap = field(default_factory=FakeFlap)
     outbox: FakeOutbox = field(default_factory=FakeOutbox)
-    seen: list[Frame | Fault] | None = None
+    seen: Iterable[Frame | Fault] | None = None
     notifier: FakeNotifier = field(default_factory=FakeNotifier)
     observer: FakeObserver = field(default_factory=FakeObserver)
     states: list[BinState] = field(default_factory=list)
@@ -214,6 +214,23 @@ def test_an_outcome_that_the_disk_refuses_is_written_when_it_heals() -> None:
     assert outbox.events
     assert not outbox.finished, "the intent alone is on disk: the next start tells it as interrupted"
     assert [f.part for f in one.reporter.state.faults] == ["disk"]
+
+
+def test_what_is_on_disk_is_delivered_while_the_disk_takes_nothing_more() -> None:
+    outbox, publisher = FakeOutbox(), FakePublisher(connected=False)
+    signals = [*ITEM * 2, *[Phase.EMPTY] * 5]
+
+    def frames() -> Iterator[Frame | Fault]:
+        for i in range(len(signals)):
+            if i == len(signals) - 3:
+                publisher.reconnect()
+            yield blank_frame(i / 10)
+
+    flap = FakeFlap(before_move=lambda: setattr(outbox, "full", bool(outbox.finished)))
+    two = Bin(signals, outbox=outbox, publisher=publisher, flap=flap, seen=frames())
+    two.run()
+    assert len(flap.moves) == 2
+    assert [topic for _, topic, _, _ in publisher.sent].count("event") == 1, "the first; the second is not on disk yet"
 
 
 def test_stops_when_told_with_the_last_item_written() -> None:
