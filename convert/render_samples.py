@@ -3,8 +3,9 @@
     python -m convert.render_samples --out edge/samples [--only glass-green-bottle]
 
 Needs mitsuba (`pip install 'smart-bin[render]'`). Every item is built by convert.scenes from numbers alone and
-has its own seed, so the same name always gives the same picture. The tray is rendered once; with an item, only the
-surroundings of the item are rendered again and laid over it. About 20 s a picture on two cores.
+has its own seed, so with one variant the same name gives the same picture. The tray is rendered once; with an item,
+only the item's surroundings are rendered again and laid over it. About 15 s a picture on two cores with
+`--variant llvm_ad_rgb`; the variant that needs no LLVM takes twice as long.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from convert.scene_parts import is_clear
 from convert.scene_shapes import write_ply
 from convert.scenes import ITEMS, Part, room, tray
 
@@ -31,6 +33,7 @@ FIELD_OF_VIEW = 60.0  # degrees, across
 CAMERA_AT = (0.0, -4.5, 38.0)  # cm
 LOOKS_AT = (0.0, -0.3, 0.0)
 EXPOSURE = 1.65
+CLEAR_NEEDS = 6  # times the light paths: a caustic under glass is found by chance alone
 BRIGHTEST = 6.0  # radiance is cut here in every pass: what is brighter is white anyway, and noisy
 EMPTY = ("empty-1", "empty-2")
 
@@ -80,7 +83,8 @@ def sample(name: str, quality: Quality) -> NDArray[np.uint8]:
     if name not in EMPTY:
         parts = ITEMS[name](np.random.default_rng(seed))
         window = surroundings(parts, quality.width)
-        near = render([*tray(), *parts], seed, quality, window)
+        more = CLEAR_NEEDS if is_clear(parts) else 1
+        near = render([*tray(), *parts], seed, quality._replace(samples=quality.samples * more), window)
         light = laid_over(light, near, window)
     return developed(light, np.random.default_rng(seed + 1))
 
@@ -135,7 +139,7 @@ def render(parts: Sequence[Part], seed: int, quality: Quality, window: Window) -
 
     mi.set_variant(quality.variant)
     mi.set_log_level(mi.LogLevel.Error)
-    passes = 4 if quality.samples >= 4 else 1
+    passes = 8 if quality.samples >= 8 else 1
     with tempfile.TemporaryDirectory() as folder:
         scene = mi.load_dict(_scene(mi, parts, Path(folder), _camera(mi, quality, passes, window)))
         taken = [np.array(mi.render(scene, seed=(seed + k) % 2**31)) for k in range(passes)]
@@ -143,7 +147,7 @@ def render(parts: Sequence[Part], seed: int, quality: Quality, window: Window) -
     kept: NDArray[np.float32] = stack[: max(1, passes - 1)].mean(axis=0)
     # What dropping the brightest pass takes away on average is given back, so that dark noise does not darken.
     smooth = cv2.GaussianBlur(stack.mean(axis=0), (0, 0), 2.0) / np.maximum(cv2.GaussianBlur(kept, (0, 0), 2.0), 1e-4)
-    return np.asarray(kept * np.clip(smooth, 1, 1.5), dtype=np.float32)
+    return np.asarray(kept * np.clip(smooth, 1, 2), dtype=np.float32)
 
 
 def _camera(mi: Any, quality: Quality, passes: int, window: Window) -> dict[str, Any]:

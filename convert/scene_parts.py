@@ -50,6 +50,11 @@ def metal(name: str = "Al", rough: float = 0.2) -> Material:
     return {"type": "twosided", "bsdf": {"type": "roughconductor", "material": name, "alpha": rough}}
 
 
+def is_clear(parts: Sequence[Part]) -> bool:
+    """Whether light goes through any of them: such pictures need more light paths to look smooth."""
+    return any(part.material["type"] == "dielectric" for part in parts)
+
+
 def clear(colour: str = "#ffffff", index: float = 1.5) -> Material:
     """Glass or clear plastic; the colour is what one surface lets through."""
     return {"type": "dielectric", "int_ior": index, "specular_transmittance": colour}

@@ -46,7 +46,7 @@ def crumpled_ball(rng: Generator) -> list[Part]:
     """A page from an exercise book, crumpled to a ball."""
     unit = sphere()
     r = 3.6 * (1 + 0.13 * creases(unit, rng, 1.3) + 0.07 * creases(unit, rng, 0.55) + 0.02 * creases(unit, rng, 0.25))
-    image = tx.plain(1400, 700, "#f1f0ea")
+    image = tx.plain(1400, 700, "#d3d2cc")
     draw = ImageDraw.Draw(image)
     for k in range(0, 700, 24):
         draw.line((0, k, 1400, k), fill="#9db7dd", width=3)

@@ -114,7 +114,7 @@ def clear_jar(rng: Generator) -> list[Part]:
     """An empty jam jar without its lid."""
     thread = [(3.25 + 0.12 * np.sin(7 * t), 9.2 + 1.2 * t) for t in np.linspace(0, 1, 24)]
     outer = [*rounded([(0, 0.5), (3.0, 0), (3.9, 0), (3.9, 8.4), (3.2, 9.0), (3.25, 9.2)], 0.5), *thread, (2.95, 10.6)]
-    return placed([Part(lathe(shell(dense(outer, 0.4), 0.28)), clear("#f2faf6"))], pitch=-84, heading=35, at=(1, 0))
+    return placed([Part(lathe(shell(dense(outer, 0.4), 0.28)), clear("#fbfefc"))], pitch=-84, heading=35, at=(1, 0))
 
 
 @item("glass-tumbler")
@@ -126,7 +126,7 @@ def tumbler(rng: Generator) -> list[Part]:
     angle = np.arctan2(glass.points[:, 1], glass.points[:, 0])
     low = np.clip((5.5 - glass.points[:, 2]) / 1.0, 0, 1) * (np.hypot(glass.points[:, 0], glass.points[:, 1]) > 2.5)
     cut = bulged(glass, 0.07 * low * np.abs(np.sin(6 * angle)))
-    return placed([Part(cut, clear("#f4fbfb"))], pitch=-87, heading=-120, at=(-1, -1))
+    return placed([Part(cut, clear("#fcfefe"))], pitch=-87, heading=-120, at=(-1, -1))
 
 
 # Metal, second part
@@ -185,11 +185,11 @@ def foil_tray(rng: Generator) -> list[Part]:
     height = 3.0 * wall + 0.09 * np.sin(corner * 9) * (wall >= 1)
     height += (
         0.10 * np.sin(angle * 90) * np.sin(wall * np.pi)
-        + 0.05 * creases(flat, rng, 2.5)
+        + 0.12 * creases(flat, rng, 2.5)
         + 0.02 * creases(flat, rng, 0.8)
     )
     height += 0.35 * noise(flat, rng, 16) * wall + 0.06 * np.sin(x * 5) * (wall == 0)
-    return placed([Part(relief(height + 1, corner < 3.2, per_cm), metal("Al", 0.2))], heading=12)
+    return placed([Part(relief(height + 1, corner < 3.2, per_cm), metal("Al", 0.3))], heading=12)
 
 
 @item("metal-spoon")
@@ -423,6 +423,6 @@ def battery_pack(rng: Generator) -> list[Part]:
     for k in range(4):
         contact = moved(box((0.5, 0.06, 0.28), 0.03, 8), shift=(-1.2 + 0.8 * k, 4.2, 0))
         parts.append(Part(contact, metal("Au", 0.15)))
-    tail = surface(np.stack([*np.meshgrid([-2.7, 2.7], [3.3, 4.1]), np.full((2, 2), 0.285)], -1))
+    tail = surface(np.stack([*np.meshgrid([-2.7, 2.7], [3.8, 4.1]), np.full((2, 2), 0.285)], -1))
     parts.append(Part(tail, solid("#c58a2a", 0.35)))
     return placed(parts, heading=24, at=(0, 0))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.random import Generator
-from PIL import Image, ImageDraw
+from PIL import ImageDraw
 
 from convert import scene_textures as tx
 from convert.scene_parts import Part, item, placed, solid
-from convert.scene_shapes import Mesh, bulged, creases, flat_sheet, noise, scaled, smooth_curve, sphere, surface, tube
+from convert.scene_shapes import bulged, creases, flat_sheet, noise, scaled, smooth_curve, sphere, surface, tube
 
 # Trash
 
@@ -131,24 +131,3 @@ def cigarette_butts(rng: Generator) -> list[Part]:
         x, y = rng.normal(0, 2.2, 2)
         parts += placed(crumb, at=(float(x), float(y)))
     return parts
-
-
-@item("trash-nappy")
-def nappy(rng: Generator) -> list[Part]:
-    """A used nappy rolled up and taped."""
-    unit = sphere(260, 360)
-    body = unit * [6.4, 4.4, 3.3]
-    r = 1 + 0.045 * noise(body, rng, 4) + 0.05 * creases(body * [0.35, 1, 1], rng, 2.4)
-    points = np.sign(body) * np.abs(body) ** 0.92 * r[..., None] * 1.1
-    mesh = surface(points)
-    uv = np.clip(mesh.points[:, :2] / [16, 12] + 0.5, 0, 1)
-    image = tx.mottled(tx.array(tx.plain(800, 600, "#eef0ef")), rng, 0.015, 5)
-    sheet = Image.fromarray(image)
-    draw = ImageDraw.Draw(sheet)
-    for k in range(14):
-        x, y = int(rng.uniform(60, 740)), int(rng.uniform(120, 480))
-        draw.ellipse((x, y, x + 26, y + 26), fill=("#a8d4ea", "#f2c7d2", "#cfe6b4")[k % 3])
-    draw.rectangle((330, 250, 520, 350), fill="#7fc3e6")
-    for k in range(335, 520, 16):
-        draw.line((k, 250, k, 350), fill="#9ad2ef", width=5)
-    return placed([Part(Mesh(mesh.points, mesh.faces, uv), solid(tx.array(sheet), 0.75))], heading=-20)
