@@ -1,4 +1,4 @@
-"""The composition root: settings -> parts -> what each command does. The only module that names adapters."""
+"""The composition root: settings -> parts -> what each command does. Names the adapters, as demo and checkup do."""
 
 from __future__ import annotations
 
@@ -146,8 +146,13 @@ def waiting_events(settings: Settings, limit: int) -> Sequence[Stored]:
 
 def open_classifier(settings: Settings) -> LiteRtClassifier:
     """Load and warm up the model. Raises ModelError, ConfigError when its labels are not all routed."""
-    check_routes(settings, manifest.load(settings.model.path))
-    return LiteRtClassifier(settings.model.path, settings.model.threads)
+    classifier = LiteRtClassifier(settings.model.path, settings.model.threads)
+    try:
+        check_routes(settings, classifier.manifest)
+    except ConfigError:
+        classifier.close()
+        raise
+    return classifier
 
 
 def check_routes(settings: Settings, model: Manifest) -> None:

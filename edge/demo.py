@@ -18,6 +18,7 @@ from edge import app, config, manifest
 from edge.adapters.local_broker import LocalBroker, find_mosquitto
 from edge.adapters.terminal_view import PlainView, RichView, Score
 from edge.config import Settings
+from edge.manifest import Manifest
 
 CONFIG = Path(__file__).with_name("demo.toml")
 INSTALL_MOSQUITTO = "Mosquitto is not installed, so the demo runs without MQTT (on Debian: sudo apt install mosquitto)."
@@ -40,8 +41,9 @@ def run(wishes: Wishes, environ: Mapping[str, str], should_stop: Callable[[], bo
     """Sort until the pictures end or the user stops it; then say how it went."""
     with tempfile.TemporaryDirectory(prefix="smartbin-demo-") as folder, _broker() as port:
         settings = settings_for(wishes, environ, Path(folder), port)
-        _say(f"model: {manifest.load(settings.model.path).name}, pictures: {settings.camera.path or 'camera'}")
-        with _view(settings, wishes.plain) as view:
+        model = manifest.load(settings.model.path)
+        _say(f"model: {model.name}, pictures: {settings.camera.path or 'camera'}")
+        with _view(settings, model, wishes.plain) as view:
             app.run(settings, environ, should_stop, [view.watch], show_pulses=False)
 
 
@@ -69,8 +71,8 @@ def hurried(settings: Settings) -> Settings:
     return settings.model_copy(update={"compartments": compartments})
 
 
-def _view(settings: Settings, plain: bool) -> PlainView | RichView:
-    score = Score(manifest.load(settings.model.path).labels, settings.routes)
+def _view(settings: Settings, model: Manifest, plain: bool) -> PlainView | RichView:
+    score = Score(model.labels, settings.routes)
     if plain:
         logging.getLogger().setLevel(logging.WARNING)  # the view has a line for every item
         return PlainView(sys.stdout, score)
