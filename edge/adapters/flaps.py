@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from edge.adapters.deadman import NewTimer, new_timer
 from edge.adapters.drives import open_drives
-from edge.adapters.pins import gpio_errors, mock_pins, real_pins
+from edge.adapters.pins import gpio_errors, real_pins
 from edge.errors import ConfigError, FlapError
 from edge.flap_plan import Step, duration_s, problems, rest_steps, sort_steps
 from edge.flap_settings import FlapSettings
@@ -185,8 +185,3 @@ class GpioFlaps:
     def _hanging(self) -> None:
         log.error("flap hangs %s", fields(max_s=self._settings.max_s))
         self.rest()
-
-
-def mock_flaps(settings: FlapSettings, sleep: Callable[[float], None] = time.sleep) -> GpioFlaps:
-    """The same flaps on pins that only exist in memory; every pulse is logged."""
-    return GpioFlaps(settings, mock_pins(), sleep=sleep, log=show_pulse)

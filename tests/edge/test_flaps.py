@@ -17,7 +17,7 @@ from gpiozero.pins.mock import MockFactory, MockPWMPin
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge.adapters.flaps import GpioFlaps, Pulse, mock_flaps
+from edge.adapters.flaps import GpioFlaps, Pulse, show_pulse
 from edge.adapters.pins import mock_pins
 from edge.errors import ConfigError, FlapError
 from edge.flap_settings import AnyFlap, ChuteFlap, FlapSettings, ServoFlap, SolenoidFlap
@@ -421,7 +421,7 @@ opened.wait()
 
 
 def test_closed_flaps_are_forgotten() -> None:
-    flaps = mock_flaps(FlapSettings({"a": SERVO}), sleep=lambda seconds: None)
+    flaps = GpioFlaps(FlapSettings({"a": SERVO}), mock_pins(), sleep=lambda seconds: None)
     forgotten = weakref.ref(flaps)
     flaps.close()
     del flaps
@@ -450,7 +450,7 @@ def test_a_pin_that_does_not_exist_says_what_to_check(bench: Bench) -> None:
 
 def test_mock_driver_logs_every_pulse(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    with mock_flaps(FlapSettings({"a": SERVO}), sleep=lambda seconds: None) as flaps:
+    with GpioFlaps(FlapSettings({"a": SERVO}), mock_pins(), sleep=lambda _: None, log=show_pulse) as flaps:
         caplog.clear()
         assert flaps.sort("a").ok
         lines = [record.getMessage() for record in caplog.records]
