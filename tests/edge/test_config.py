@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import MISSING, fields
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.config import Settings, load, parse
+from edge.config import ChuteSettings, Section, ServoCompartment, Settings, SolenoidCompartment, load, parse
 from edge.errors import ConfigError
+from edge.flap_settings import ChuteFlap, ServoFlap, SolenoidFlap
 
 GOOD = """
 [bin]
@@ -139,6 +141,15 @@ def test_a_file_that_cannot_be_used(tmp_path: Path, content: bytes | None) -> No
         path.write_bytes(content)
     with pytest.raises(ConfigError, match=r"config\.toml"):
         load(path, {})
+
+
+@pytest.mark.parametrize(
+    ("section", "flap"),
+    [(ServoCompartment, ServoFlap), (SolenoidCompartment, SolenoidFlap), (ChuteSettings, ChuteFlap)],
+)
+def test_what_is_not_written_is_what_the_flaps_would_take_by_themselves(section: type[Section], flap: type) -> None:
+    own = {field.name: field.default for field in fields(flap) if field.default is not MISSING}
+    assert own == {name: section.model_fields[name].default for name in own}
 
 
 @given(st.text(max_size=200))
