@@ -21,13 +21,11 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(REPOSITORY / "tests"), str(REPOSITORY / "tests" / "e2e")]
 
-from bin_process import ROUTES, BinProcess, config_text, unique_events  # noqa: E402 - the path was just set
+from bin_process import KEEPS_EVERYTHING, ROUTES, BinProcess, config_text, unique_events  # noqa: E402 - the path was just set
 from broker_fixtures import PROGRAM, Mosquitto, wait_until  # noqa: E402 - as above
 
 from edge.model import Outcome, SortEvent  # noqa: E402 - as above
 from edge.wire import parse_event  # noqa: E402 - as above
-
-KEEPS_EVERYTHING = ("allow_anonymous true", "autosave_interval 1", "autosave_on_changes true")
 
 
 def main() -> int:

@@ -9,16 +9,13 @@ import time
 from pathlib import Path
 
 import pytest
-from bin_process import ROUTES, BinProcess, coloured_pictures, config_text, unique_events
+from bin_process import KEEPS_EVERYTHING, ROUTES, BinProcess, coloured_pictures, config_text, unique_events
 from broker_fixtures import MakeBroker, Mosquitto, wait_until
 
 from edge.model import Outcome
 from edge.wire import parse_event
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
-
-# a broker that is killed must not lose what it acknowledged, or the bin would be blamed for it
-KEEPS_EVERYTHING = ("allow_anonymous true", "autosave_interval 1", "autosave_on_changes true")
 
 
 def test_every_item_is_sorted_and_published_once(tiny_model: Path, tmp_path: Path, mosquitto: Mosquitto) -> None:

@@ -2,36 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from sample_event import sample_event
 
 from edge.delivery import RETRY_S, Delivery
 from edge.errors import OutboxError
-from edge.model import ModelId, Outcome, SortEvent, Timing
 from edge.testing import FakeOutbox, FakePublisher
-
-EVENT = SortEvent(
-    event_id="",
-    bin_id="lobby-1",
-    seq=0,
-    time="2026-11-24T14:03:05.120Z",
-    clock_synced=True,
-    outcome=Outcome.SORTED,
-    label="glass",
-    confidence=1.0,
-    compartment="recycling",
-    compartment_confidence=1.0,
-    reason=None,
-    top=(),
-    votes=1,
-    flap=None,
-    timing_ms=Timing(),
-    model=ModelId("m", "1", "ab"),
-)
 
 
 class CountingOutbox(FakeOutbox):
@@ -59,7 +38,7 @@ def outbox_with(count: int) -> CountingOutbox:
 
 
 def add(outbox: FakeOutbox) -> None:
-    begun = outbox.begin(replace(EVENT, event_id=f"e{outbox.stats().last_seq + 1}"))
+    begun = outbox.begin(sample_event(event_id=f"e{outbox.stats().last_seq + 1}"))
     outbox.finish(begun)
 
 

@@ -4,36 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from sample_event import sample_event
+
 from edge import state as states
-from edge.model import Fault, ModelId, Outcome, SortEvent, Timing
+from edge.model import Fault, ModelId, Outcome
 from edge.state import BinState
 
 START = BinState(bin_id="b", model=ModelId("m", "1", "0" * 64), version="1")
 
 
-def event(seq: int = 1, label: str = "glass", outcome: Outcome = Outcome.SORTED) -> SortEvent:
-    return SortEvent(
-        event_id=f"e{seq}",
-        bin_id="b",
-        seq=seq,
-        time="2026-01-01T00:00:00.000Z",
-        clock_synced=True,
-        outcome=outcome,
-        label=label,
-        confidence=0.9,
-        compartment="recycling",
-        compartment_confidence=0.95,
-        reason=None,
-        top=(),
-        votes=3,
-        flap=None,
-        timing_ms=Timing(),
-        model=START.model,
-    )
-
-
 def test_counts_every_item_by_label_compartment_and_outcome() -> None:
-    state = states.counted(states.counted(START, event()), event(2, "metal", Outcome.JAM))
+    state = states.counted(
+        states.counted(START, sample_event(seq=1)), sample_event(seq=2, label="metal", outcome=Outcome.JAM)
+    )
     assert state.items == 2
     assert state.by_label == {"glass": 1, "metal": 1}
     assert state.by_compartment == {"recycling": 2}
@@ -61,6 +44,6 @@ def test_healing_a_sound_part_changes_nothing() -> None:
 
 
 def test_the_summary_names_the_fault_or_the_last_item() -> None:
-    state = states.counted(states.ready(START), event())
+    state = states.counted(states.ready(START), sample_event(seq=1))
     assert states.summary(replace(state, queued=4)) == "ready: 1 items, last glass -> recycling, 4 events queued"
     assert "camera: gone" in states.summary(states.with_fault(state, Fault("camera", "gone")))
