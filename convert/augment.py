@@ -1,17 +1,20 @@
-"""What a picture may look like on a tray: turned, cropped, lit differently, blurred, noisy, on a plain ground.
+"""What a picture may look like on a tray: turned, cropped, laid on another ground, under another light.
 
-Every function takes its randomness; the same generator state gives the same picture. About 1.5 ms a picture.
+Every function takes its randomness; the same generator state gives the same picture. A few ms a picture.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from convert.cutout import cut_out, lay
+from convert.grounds import ground
+from convert.light import Light, relight
 from edge.model import Pixels
 
 
@@ -23,36 +26,19 @@ class Augment:
     aspect: float = 1.33  # how much a crop may be stretched either way
     quarter_turns: float = 0.25  # share turned by 90, 180 or 270 degrees
     tilt_degrees: float = 20.0
-    light: float = 0.35  # change of brightness, contrast and saturation
-    cast: float = 0.12  # change of each colour channel
-    blur: float = 0.15
-    noise: float = 0.2
-    jpeg: float = 0.2
-    grey: float = 0.05
-    tray: float = 0.2  # share pasted on a plain ground, as the bin's crop with its margin is
+    tray: float = 0.2  # share shown whole with its surroundings, as the bin's crop with its margin is
+    lay: float = 0.2  # share cut out and laid on a tray, where its own background is plain enough for that
+    light: Light = field(default_factory=Light)
 
 
 def augment(rgb: Pixels, size: int, settings: Augment, random: Generator) -> Pixels:
     """A new look at uint8 RGB (height, width, 3): uint8 (size, size, 3)."""
-    view = _relight(_view(rgb, size, settings, random), settings, random)
-    if random.random() < settings.blur:
-        view = np.asarray(cv2.GaussianBlur(view, (0, 0), random.uniform(0.3, 1.2) * size / 160), dtype=np.uint8)
-    if random.random() < settings.noise:
-        view = _noisy(view, random)
-    if random.random() < settings.jpeg:
-        _, coded = cv2.imencode(".jpg", view, [cv2.IMWRITE_JPEG_QUALITY, int(random.integers(30, 90))])
-        view = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), dtype=np.uint8)
-    return np.ascontiguousarray(view)
+    return relight(_view(rgb, size, settings, random), settings.light, random)
 
 
-# One table, read from a random place: drawing noise anew would cost more than everything else here.
-_NOISE = np.random.default_rng(0).normal(0, 6, 1 << 19).astype(np.int16)
-
-
-def _noisy(rgb: Pixels, random: Generator) -> Pixels:
-    start = int(random.integers(_NOISE.size))
-    noise = np.take(_NOISE, np.arange(start, start + rgb.size), mode="wrap").reshape(rgb.shape)
-    return np.asarray(cv2.add(rgb, noise, dtype=cv2.CV_8U), dtype=np.uint8)
+def empty_tray(size: int, settings: Augment, random: Generator) -> Pixels:
+    """A tray with nothing on it: uint8 (size, size, 3)."""
+    return relight(ground(size, random), settings.light, random)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +53,13 @@ class _Window:
 
 def _view(rgb: Pixels, size: int, settings: Augment, random: Generator) -> Pixels:
     """Crop, turn, mirror and stretch in one resampling."""
+    if random.random() < settings.lay and (alpha := cut_out(rgb)) is not None:
+        return lay(rgb, alpha, ground(size, random), random)
     turned = np.rot90(rgb, int(random.integers(1, 4))) if random.random() < settings.quarter_turns else rgb
     mirrored = np.ascontiguousarray(turned[:, ::-1] if random.random() < 0.5 else turned)
     angle = float(np.deg2rad(random.uniform(-1, 1) * settings.tilt_degrees)) if random.random() < 0.5 else 0.0
     if random.random() < settings.tray:
-        return _warp(mirrored, _around(mirrored, angle, random), size, _ground(mirrored, random))
+        return _warp(mirrored, _around(mirrored, angle, random), size, _plain_ground(mirrored, random))
     return _warp(mirrored, _inside(mirrored, angle, settings, random), size, None)
 
 
@@ -114,7 +102,7 @@ def _warp(rgb: Pixels, window: _Window, size: int, ground: tuple[int, int, int] 
     return np.asarray(warped, dtype=np.uint8)
 
 
-def _ground(rgb: Pixels, random: Generator) -> tuple[int, int, int]:
+def _plain_ground(rgb: Pixels, random: Generator) -> tuple[int, int, int]:
     """A tray's colour: any grey with a slight tint, or the picture's own border so that no edge gives it away."""
     if random.random() < 0.5:
         border = np.concatenate([rgb[0], rgb[-1], rgb[:, 0], rgb[:, -1]])
@@ -122,17 +110,3 @@ def _ground(rgb: Pixels, random: Generator) -> tuple[int, int, int]:
     else:
         red, green, blue = np.clip(random.uniform(30, 235) + random.normal(0, 6, 3), 0, 255)
     return int(red), int(green), int(blue)
-
-
-def _relight(rgb: Pixels, settings: Augment, random: Generator) -> Pixels:
-    """Brightness, contrast, saturation and colour cast as one affine map of the colours."""
-    contrast, saturation = np.exp(random.uniform(-settings.light, settings.light, 2))
-    brightness = np.exp(random.uniform(-settings.light, settings.light) * 0.8)
-    if random.random() < settings.grey:
-        saturation = 0.0
-    luma = np.array([0.299, 0.587, 0.114])
-    matrix = saturation * np.eye(3) + (1 - saturation) * np.outer(np.ones(3), luma)
-    cast = np.exp(random.uniform(-settings.cast, settings.cast, 3))
-    matrix = np.diag(cast) @ matrix * contrast * brightness
-    offset = np.full(3, 128 * (1 - contrast) * brightness)
-    return np.asarray(cv2.transform(rgb, np.column_stack([matrix, offset])), dtype=np.uint8)

@@ -80,11 +80,11 @@ def _v2s(weights: str, size: int | None) -> keras.Model:
             pooling="avg",
             include_preprocessing=True,
         )
-        if weights not in known:
-            base.load_weights(_existing(weights))
     except (OSError, ValueError) as error:
         hint = "offline? Give --weights FILE, or --weights none to train from scratch."
         raise RecipeError(f"weights {weights!r} for efficientnetv2s: {error} ({hint})") from error
+    if weights not in known:
+        _load(base, _existing(weights))
     return base
 
 
@@ -96,11 +96,21 @@ def _lite2(weights: str, size: int | None) -> keras.Model:
     if path.suffix == ".pth":
         _port(model, read_state_dict(path))
         return model
-    try:
-        model.load_weights(path)
-    except (OSError, ValueError) as error:
-        raise RecipeError(f"weights {path}: do not fit efficientnet-lite2 ({error}).") from error
+    _load(model, path)
     return model
+
+
+def _load(model: keras.Model, path: Path) -> None:
+    """The weights of a .weights.h5 file, or of a whole model (a run's model.keras) that contains this one's layers."""
+    try:
+        if path.suffix != ".keras":
+            model.load_weights(path)
+            return
+        whole = keras.models.load_model(path, compile=False)
+        for layer in model.layers:
+            layer.set_weights(whole.get_layer(layer.name).get_weights())
+    except (OSError, ValueError) as error:
+        raise RecipeError(f"weights {path}: do not fit {model.name} ({error}).") from error
 
 
 def _existing(weights: str) -> Path:

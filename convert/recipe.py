@@ -46,7 +46,10 @@ class Tune(_Part):
     frozen_blocks: int = Field(default=8, ge=0)
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)
     balance: float = Field(default=0.5, ge=0, le=1)  # 0: every picture counts the same; 1: every class does
+    empty: float = Field(default=0.0, ge=0, lt=1)  # share of empty trays, which shall look like no label
+    mixup: float = Field(default=0.0, ge=0)  # 0: off; else both parameters of the beta distribution
     ema: float = Field(default=0.998, ge=0, lt=1)  # decay of the running mean of the weights
+    patience: int = Field(default=0, ge=0)  # epochs without a better validation score before it stops; 0: never
     blend: tuple[float, ...] = (1.0,)  # shares of the fine-tuned weights to try against the linear head's
 
 

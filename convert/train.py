@@ -21,11 +21,10 @@ from convert import backbones, data, recipe
 from convert import run as runs
 from convert.head import fit_head
 from convert.metrics import accuracy
+from convert.predict import predict
 from convert.split import ROBUST, VALIDATION
 from convert.tune import tune
-from edge.preprocess import fit
 
-_BATCH = 64
 # Robustness pictures are few objects, but the only word on how a bin will differ.
 _WEIGHTS = {VALIDATION: 3.0, ROBUST: 1.0}
 
@@ -45,15 +44,6 @@ def train(dataset: data.Dataset, plan: recipe.Recipe, folder: Path) -> keras.Mod
     model.save(temporary)
     temporary.replace(folder / runs.MODEL)
     return model
-
-
-def predict(model: keras.Model, dataset: data.Dataset, indices: NDArray[np.int64], size: int) -> NDArray[np.float32]:
-    """float32 (n, labels): the logits of these pictures, each stretched to size x size as on the Pi."""
-    parts = []
-    for start in range(0, len(indices), _BATCH):
-        batch = [fit(dataset.pictures[int(i)], size, size) for i in indices[start : start + _BATCH]]
-        parts.append(np.asarray(model.predict_on_batch(np.stack(batch).astype(np.float32))[0]))
-    return np.concatenate(parts)
 
 
 def choose_blend(model: keras.Model, linear: Weights, dataset: data.Dataset, plan: recipe.Recipe) -> float:

@@ -7,9 +7,11 @@ if nothing had happened.
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,12 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert import arrays, backbones
-from convert.augment import augment
+from convert.augment import augment, empty_tray
 from convert.data import Dataset
 from convert.head import class_weights
+from convert.metrics import accuracy
+from convert.predict import predict
 from convert.progress import progress
 from convert.recipe import Recipe, Tune
-from convert.split import TRAIN
+from convert.split import TRAIN, VALIDATION
 
 CHECKPOINT_EVERY_S = 180.0
 _BATCHES_AHEAD = 2
@@ -49,18 +53,38 @@ def tune(model: keras.Model, dataset: Dataset, recipe: Recipe, run: Path) -> Non
     )
     keras.utils.set_random_seed(recipe.seed)
     state = _State(trainee, recipe.tune.ema, run / "checkpoint.npz")
-    total = steps_per_epoch(dataset, recipe) * len(recipe.tune.sizes)
+    per_epoch = steps_per_epoch(dataset, recipe)
+    total = per_epoch * len(recipe.tune.sizes)
     loss = math.nan
     with progress("fine-tune", total, state.step) as advance:
         for batch in _batches(dataset, recipe, state.step, total):
+            if _judge(state, per_epoch, dataset, recipe):
+                break
             _seed_dropout(trainee, recipe.seed, state.step)
             trainee.optimizer.learning_rate = rate_at(state.step, total, recipe.tune)
             new = float(trainee.train_on_batch(batch.images, batch.targets, sample_weight=batch.weights))
             loss = new if math.isnan(loss) else 0.98 * loss + 0.02 * new
             state.advance()
             advance(1, f"loss {loss:.3f}")
+    _judge(state, per_epoch, dataset, recipe)
     state.save()
     state.use_mean()
+
+
+def plateaued(scores: Sequence[float], patience: int) -> bool:
+    """Whether the last `patience` epochs brought nothing better than what was there before; never with 0."""
+    return 0 < patience < len(scores) and max(scores[-patience:]) <= max(scores[:-patience])
+
+
+def _judge(state: _State, per_epoch: int, dataset: Dataset, recipe: Recipe) -> bool:
+    """After each epoch, the accuracy of the mean weights on the validation part; whether to stop."""
+    held = dataset.indices(VALIDATION)
+    while len(state.scores) < state.step // per_epoch:
+        with state.mean_in_place() as model:
+            score = accuracy(predict(model, dataset, held, recipe.model.size), dataset.truth[held])
+        state.scores.append(score)
+        print(f"epoch {len(state.scores)}: {score:.2%} of the validation labels", file=sys.stderr, flush=True)
+    return plateaued(state.scores, recipe.tune.patience)
 
 
 def rate_at(step: int, total: int, settings: Tune) -> float:
@@ -75,14 +99,32 @@ def steps_per_epoch(dataset: Dataset, recipe: Recipe) -> int:
 
 
 def make_batch(dataset: Dataset, recipe: Recipe, step: int, weights: NDArray[np.float32]) -> Batch:
-    """The batch of one step: the same whenever it is asked for. weights: of each label."""
+    """The batch of one step: the same whenever it is asked for. weights: of each label.
+
+    A share of the pictures is replaced by empty trays, whose target is every label alike: a tray is no thing.
+    """
     epoch, place = divmod(step, steps_per_epoch(dataset, recipe))
     order = np.random.default_rng([recipe.seed, epoch]).permutation(dataset.indices(TRAIN))
     chosen = order[place * recipe.tune.batch : (place + 1) * recipe.tune.batch]
     random, side = np.random.default_rng([recipe.seed, 1, step]), recipe.tune.sizes[epoch]
-    images = np.stack([augment(dataset.pictures[int(i)], side, recipe.augment, random) for i in chosen])
-    truth = dataset.truth[chosen]
-    return Batch(images.astype(np.float32), np.eye(len(dataset.labels), dtype=np.float32)[truth], weights[truth])
+    empty = random.random(len(chosen)) < recipe.tune.empty
+    views = [
+        empty_tray(side, recipe.augment, random)
+        if bare
+        else augment(dataset.pictures[int(i)], side, recipe.augment, random)
+        for i, bare in zip(chosen, empty, strict=True)
+    ]
+    count, truth = len(dataset.labels), dataset.truth[chosen]
+    targets = np.where(empty[:, None], np.float32(1 / count), np.eye(count, dtype=np.float32)[truth])
+    batch = Batch(np.stack(views).astype(np.float32), targets, np.where(empty, np.float32(1), weights[truth]))
+    return mix(batch, float(random.beta(recipe.tune.mixup, recipe.tune.mixup)), random) if recipe.tune.mixup else batch
+
+
+def mix(batch: Batch, share: float, random: np.random.Generator) -> Batch:
+    """Every picture and target mixed with another one of the batch (mixup, Zhang et al. 2018)."""
+    other, part = random.permutation(len(batch.images)), np.float32(max(share, 1 - share))
+    mixed = (part * own + (1 - part) * own[other] for own in (batch.images, batch.targets, batch.weights))
+    return Batch(*mixed)
 
 
 def _batches(dataset: Dataset, recipe: Recipe, start: int, total: int) -> Iterator[Batch]:
@@ -104,6 +146,7 @@ class _State:
         self._model, self._decay, self._path = model, decay, path
         model.optimizer.build(model.trainable_variables)
         self.step = 0
+        self.scores: list[float] = []
         self._mean = [np.array(a) for a in _arrays(model.trainable_variables)]
         self._saved_s = time.monotonic()
         stored = arrays.load(path)
@@ -124,12 +167,22 @@ class _State:
         weights, moments = _arrays(self._model.trainable_variables), _arrays(self._moments())
         groups = {"weight": weights, "mean": self._mean, "moment": moments}
         named = {f"{name}{i:04}": value for name, values in groups.items() for i, value in enumerate(values)}
-        arrays.save(self._path, {"step": np.array(self.step), **named})
+        arrays.save(self._path, {"step": np.array(self.step), "scores": np.array(self.scores), **named})
         self._saved_s = time.monotonic()
 
     def use_mean(self) -> None:
         """Put the mean into the model."""
         _assign(self._model.trainable_variables, self._mean)
+
+    @contextmanager
+    def mean_in_place(self) -> Iterator[keras.Model]:
+        """The model with the mean of its weights, for a look."""
+        own = _arrays(self._model.trainable_variables)
+        self.use_mean()
+        try:
+            yield self._model
+        finally:
+            _assign(self._model.trainable_variables, own)
 
     def _moments(self) -> list[Any]:
         # The learning rate is a variable of the optimizer too, but it is set at every step.
@@ -140,7 +193,7 @@ class _State:
         def group(name: str) -> list[NDArray[Any]]:
             return [stored[key] for key in sorted(stored) if key.startswith(name)]
 
-        self.step = int(stored["step"])
+        self.step, self.scores = int(stored["step"]), stored["scores"].tolist()
         self._mean = [np.array(a) for a in group("mean")]
         _assign(self._model.trainable_variables, group("weight"))
         _assign(self._moments(), group("moment"))

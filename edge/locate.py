@@ -37,7 +37,7 @@ def find_item(rgb: Pixels) -> Box | None:
     size = (_WIDTH_PX, min(4 * _WIDTH_PX, max(8, round(height * _WIDTH_PX / width))))
     small = cv2.GaussianBlur(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), (3, 3), 0)
     lab = np.asarray(cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), dtype=np.float32)
-    distance = _distance_from_background(lab)
+    distance = background_distance(lab)
     if distance is None:
         return None
     box = _around(((distance > _DIFFERENT) | _edges(lab)).view(np.uint8))
@@ -52,8 +52,11 @@ def _edges(lab: _Map) -> _Mask:
     return np.asarray(steps > max(_STEP, 4 * grain), dtype=np.bool_)
 
 
-def _distance_from_background(lab: _Map) -> _Map | None:
-    """(h, w): how far each pixel is from the background's colour there, in CIELAB units; None when it is not plain."""
+def background_distance(lab: _Map) -> _Map | None:
+    """How far each pixel of float32 CIELAB (h, w, 3) is from the background's colour there: (h, w), in CIELAB units.
+
+    The background is a smooth slope of one colour, found at the border. None when it is not plain.
+    """
     rows, columns = np.mgrid[-1 : 1 : lab.shape[0] * 1j, -1 : 1 : lab.shape[1] * 1j]
     slope = np.stack([np.ones_like(rows), rows, columns], axis=-1).astype(np.float32)
     border = _border(lab.shape[:2])

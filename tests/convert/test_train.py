@@ -13,6 +13,7 @@ from convert import backbones, data, run, train, tune
 from convert.cli import main
 from convert.head import class_weights
 from convert.metrics import accuracy
+from convert.predict import predict
 from convert.recipe import Recipe, Tune
 from convert.split import TRAIN
 
@@ -45,7 +46,7 @@ def test_it_learns_and_gives_both_outputs(dataset: data.Dataset, trained: Path) 
     assert logits.shape == (2, 3)
     assert embedding.shape == (2, 1280)
     chosen = dataset.indices(TRAIN)
-    assert accuracy(train.predict(model, dataset, chosen, 48), dataset.truth[chosen]) > 0.8
+    assert accuracy(predict(model, dataset, chosen, 48), dataset.truth[chosen]) > 0.8
 
 
 def test_a_stopped_run_ends_as_an_unbroken_one(
@@ -125,3 +126,25 @@ def test_a_run_that_is_not_there_or_not_finished_is_named(small_set: Path, tmp_p
     run.begin(tmp_path / "run", small_set, ("metal", "paper", "plastic"), PLAN, "")
     assert main(["quantize", str(tmp_path / "run"), "--out", str(tmp_path / "x.tflite")]) == 2
     assert not (tmp_path / "x.tflite").exists()
+
+
+def test_it_stops_when_nothing_gets_better() -> None:
+    assert not tune.plateaued([0.5, 0.4, 0.4], 0)
+    assert not tune.plateaued([0.5, 0.4], 2)
+    assert tune.plateaued([0.5, 0.5, 0.4], 2)
+    assert not tune.plateaued([0.5, 0.4, 0.6], 2)
+
+
+def test_empty_trays_are_asked_to_look_like_no_label(dataset: data.Dataset) -> None:
+    plan = PLAN.model_copy(update={"tune": PLAN.tune.model_copy(update={"empty": 0.999})})
+    batch = tune.make_batch(dataset, plan, 0, np.ones(3, np.float32))
+    assert (batch.targets == np.float32(1 / 3)).all(axis=1).sum() >= len(batch.targets) - 1
+
+
+def test_mixing_mixes_pictures_and_targets_alike() -> None:
+    images = np.arange(4, dtype=np.float32)[:, None, None, None] * np.ones((1, 2, 2, 3), np.float32)
+    batch = tune.Batch(images, np.eye(4, dtype=np.float32), np.ones(4, np.float32))
+    mixed = tune.mix(batch, 0.3, np.random.default_rng(0))
+    assert np.allclose(mixed.targets.sum(axis=1), 1)
+    assert np.allclose(mixed.images[:, 0, 0, 0], mixed.targets @ np.arange(4))
+    assert (mixed.targets.argmax(axis=1) == np.arange(4)).all(), "the greater part stays the picture's own"

@@ -1,0 +1,26 @@
+"""A Keras model's answers to the pictures of a prepared set."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from convert.data import Dataset
+from edge.preprocess import fit
+
+_BATCH = 64
+
+
+def predict(model: keras.Model, dataset: Dataset, indices: NDArray[np.int64], size: int) -> NDArray[np.float32]:
+    """float32 (n, labels): the logits of these pictures, each stretched to size x size as on the Pi."""
+    parts = []
+    for start in range(0, len(indices), _BATCH):
+        batch = [fit(dataset.pictures[int(i)], size, size) for i in indices[start : start + _BATCH]]
+        parts.append(np.asarray(_logits(model.predict_on_batch(np.stack(batch).astype(np.float32)))))
+    return np.concatenate(parts)
+
+
+def _logits(answer: object) -> object:
+    """A packaged model answers [logits, embedding]; one in training the logits alone."""
+    return answer[0] if isinstance(answer, list | tuple) else answer
