@@ -60,14 +60,19 @@ def with_head(backbone: keras.Model, labels: int, dropout: float = 0.0) -> keras
     return keras.Model(backbone.input, [logits, embedding], name=backbone.name)
 
 
-def freeze(model: keras.Model, blocks: int) -> None:
-    """Keep the stem and the first `blocks` blocks, and every batch normalisation's statistics, as they are."""
+def freeze(model: keras.Model, blocks: int, *, statistics: bool = True) -> None:
+    """Keep the stem and the first `blocks` blocks as they are; and every batch normalisation, if `statistics`.
+
+    Blocks are counted by their depthwise convolutions, which EfficientNetV2's first stages do not have: there block 0
+    is the whole network up to the first one.
+    """
     seen = -1 if blocks else math.inf
     for layer in model.layers:
         if isinstance(layer, layers.DepthwiseConv2D):
             seen += 1
         # A batch of 32 augmented pictures says less about the statistics than ImageNet did.
-        layer.trainable = seen >= blocks and not isinstance(layer, layers.BatchNormalization)
+        fixed = statistics and isinstance(layer, layers.BatchNormalization)
+        layer.trainable = seen >= blocks and not fixed
 
 
 def _v2s(weights: str, size: int | None) -> keras.Model:

@@ -31,7 +31,7 @@ class Head(_Part):
 
     size: int = Field(default=160, ge=32, le=1024)
     views: int = Field(default=1, ge=1)  # 1: the plain picture; each further one is augmented
-    steps: int = Field(default=1500, ge=1)
+    steps: int = Field(default=1500, ge=0)  # 0: no such stage, for a network that knows nothing yet
     rate: float = Field(default=2e-3, gt=0)
 
 
@@ -42,8 +42,10 @@ class Tune(_Part):
     batch: int = Field(default=32, ge=1)
     rate: float = Field(default=2e-4, gt=0)
     warmup_steps: int = Field(default=100, ge=0)
+    decay: float = Field(default=1.0, gt=0, le=1)  # the share of all steps, at the end, in which the rate falls
     weight_decay: float = Field(default=0.02, ge=0)
     frozen_blocks: int = Field(default=8, ge=0)
+    frozen_statistics: bool = True  # of the batch normalisation; a network that starts from nothing needs its own
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)
     balance: float = Field(default=0.5, ge=0, le=1)  # 0: every picture counts the same; 1: every class does
     empty: float = Field(default=0.0, ge=0, lt=1)  # share of empty trays, which shall look like no label
@@ -51,6 +53,14 @@ class Tune(_Part):
     ema: float = Field(default=0.998, ge=0, lt=1)  # decay of the running mean of the weights
     patience: int = Field(default=0, ge=0)  # epochs without a better validation score before it stops; 0: never
     blend: tuple[float, ...] = (1.0,)  # shares of the fine-tuned weights to try against the linear head's
+
+
+class Teaching(_Part):
+    """How much the pupil listens to `train --teacher`. A recipe without this part trains on the labels alone."""
+
+    share: float = Field(default=0.7, ge=0, le=1)  # of the teacher's answers in the loss; the rest are the labels
+    temperature: float = Field(default=2.0, gt=0)  # above 1 the teacher's doubts count too (Hinton et al. 2015)
+    features: float = Field(default=1.0, ge=0)  # weight of the 1280 features, as a share of their own mean square
 
 
 class Quantize(_Part):
@@ -66,6 +76,7 @@ class Recipe(_Part):
     model: Model
     head: Head = Head()
     tune: Tune = Tune()
+    teaching: Teaching = Teaching()
     augment: Augment = Augment()
     quantize: Quantize = Quantize()
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from convert import backbones, data, recipe
 from convert import run as runs
+from convert.distill import Teacher
 from convert.head import fit_head
 from convert.metrics import accuracy
 from convert.predict import predict
@@ -31,14 +32,15 @@ _WEIGHTS = {VALIDATION: 3.0, ROBUST: 1.0}
 Weights = list[NDArray[np.float32]]
 
 
-def train(dataset: data.Dataset, plan: recipe.Recipe, folder: Path) -> keras.Model:
+def train(dataset: data.Dataset, plan: recipe.Recipe, folder: Path, teacher: Path | None = None) -> keras.Model:
     """Train, or go on with the run in this folder. The model has the outputs [logits, embedding] and is saved there."""
     backbone = backbones.build(plan.model.backbone, plan.model.weights)
     model = backbones.with_head(backbone, len(dataset.labels), plan.model.dropout)
     fit_head(model, backbone, dataset, plan, folder)
     linear: Weights = model.get_weights()
     if plan.tune.sizes:
-        tune(model, dataset, plan, folder)
+        master = None if teacher is None else Teacher(teacher, len(dataset.labels), backbones.FEATURES)
+        tune(model, dataset, plan, folder, master)
         choose_blend(model, linear, dataset, plan)
     temporary = folder / "unfinished.keras"
     model.save(temporary)
@@ -80,6 +82,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("set", type=Path, metavar="SET", help="what `prepare` wrote")
     parser.add_argument("--recipe", default="garbage10-efficientnet-lite2", help="a name or a .toml file (%(default)s)")
     parser.add_argument("--weights", metavar="W", help="imagenet, none, or a file; instead of the recipe's")
+    parser.add_argument(
+        "--teacher", type=Path, metavar="FILE", help="learn from this model too: the model.keras of a finished run"
+    )
     parser.add_argument("--out", required=True, type=Path, metavar="RUN", help="the folder of this run")
     parser.set_defaults(run=_run)
 
@@ -91,7 +96,7 @@ def _run(options: argparse.Namespace) -> None:
     dataset = data.load(options.set)
     command = shlex.join(["smartbin-convert", *sys.argv[1:]])
     runs.begin(options.out, options.set, dataset.labels, plan, command)
-    model = train(dataset, plan, options.out)
+    model = train(dataset, plan, options.out, options.teacher)
     held = dataset.indices(VALIDATION)
     score = accuracy(predict(model, dataset, held, plan.model.size), dataset.truth[held])
     print(f"{options.out / runs.MODEL}: {score:.2%} of the labels of {len(held)} validation pictures are right")

@@ -1,5 +1,7 @@
 """Stage 2: gentle fine-tuning. Early blocks and all batch statistics stay; the result is a running mean of the weights.
 
+With a teacher, and nothing frozen, the same stage trains a network from nothing.
+
 Every batch is a function of the recipe, the set and the step, so a run that was stopped goes on from its checkpoint as
 if nothing had happened.
 """
@@ -12,7 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from numpy.typing import NDArray
 from convert import arrays, backbones
 from convert.augment import augment, empty_tray
 from convert.data import Dataset
+from convert.distill import Lesson, Teacher, losses
 from convert.head import class_weights
 from convert.metrics import accuracy
 from convert.predict import predict
@@ -41,34 +44,53 @@ class Batch:
     images: NDArray[np.float32]
     targets: NDArray[np.float32]
     weights: NDArray[np.float32]
+    lesson: Lesson | None = None
 
 
-def tune(model: keras.Model, dataset: Dataset, recipe: Recipe, run: Path) -> None:
+def tune(model: keras.Model, dataset: Dataset, recipe: Recipe, run: Path, teacher: Teacher | None = None) -> None:
     """Fine-tune the model in place, or go on from run/checkpoint.npz."""
-    backbones.freeze(model, recipe.tune.frozen_blocks)
-    trainee = keras.Model(model.input, model.outputs[0])
-    trainee.compile(
-        keras.optimizers.AdamW(recipe.tune.rate, weight_decay=recipe.tune.weight_decay),
-        keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.tune.label_smoothing),
-    )
+    backbones.freeze(model, recipe.tune.frozen_blocks, statistics=recipe.tune.frozen_statistics)
+    trainee = _compiled(model, recipe, taught=teacher is not None)
     keras.utils.set_random_seed(recipe.seed)
     state = _State(trainee, recipe.tune.ema, run / "checkpoint.npz")
     per_epoch = steps_per_epoch(dataset, recipe)
     total = per_epoch * len(recipe.tune.sizes)
     loss = math.nan
     with progress("fine-tune", total, state.step) as advance:
-        for batch in _batches(dataset, recipe, state.step, total):
+        for batch in _batches(dataset, recipe, state.step, total, teacher):
             if _judge(state, per_epoch, dataset, recipe):
                 break
             _seed_dropout(trainee, recipe.seed, state.step)
             trainee.optimizer.learning_rate = rate_at(state.step, total, recipe.tune)
-            new = float(trainee.train_on_batch(batch.images, batch.targets, sample_weight=batch.weights))
+            new = _train(trainee, batch)
             loss = new if math.isnan(loss) else 0.98 * loss + 0.02 * new
             state.advance()
             advance(1, f"loss {loss:.3f}")
     _judge(state, per_epoch, dataset, recipe)
     state.save()
     state.use_mean()
+
+
+def _compiled(model: keras.Model, recipe: Recipe, *, taught: bool) -> keras.Model:
+    """The model as it is trained: its logits on the labels, or both outputs on labels and teacher."""
+    trainee = keras.Model(model.input, model.outputs if taught else model.outputs[0])
+    optimizer = keras.optimizers.AdamW(recipe.tune.rate, weight_decay=recipe.tune.weight_decay)
+    smoothing = recipe.tune.label_smoothing
+    if taught:
+        trainee.compile(optimizer, losses(smoothing, recipe.teaching))
+    else:
+        trainee.compile(optimizer, keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=smoothing))
+    return trainee
+
+
+def _train(trainee: keras.Model, batch: Batch) -> float:
+    """One step; the loss."""
+    if batch.lesson is None:
+        return float(trainee.train_on_batch(batch.images, batch.targets, sample_weight=batch.weights))
+    answers = np.concatenate([batch.targets, batch.lesson.logits], axis=1)
+    weights = [batch.weights, np.ones_like(batch.weights)]
+    result = trainee.train_on_batch(batch.images, [answers, batch.lesson.features], sample_weight=weights)
+    return float(result[0] if isinstance(result, list | tuple) else result)
 
 
 def plateaued(scores: Sequence[float], patience: int) -> bool:
@@ -88,9 +110,10 @@ def _judge(state: _State, per_epoch: int, dataset: Dataset, recipe: Recipe) -> b
 
 
 def rate_at(step: int, total: int, settings: Tune) -> float:
-    """The learning rate: linear warm-up, then a half cosine down to zero."""
+    """The learning rate: linear warm-up, level, then a half cosine down to zero over the last `decay` of the steps."""
     warm = min(1.0, (step + 1) / (settings.warmup_steps + 1))
-    return settings.rate * warm * 0.5 * (1 + math.cos(math.pi * step / total))
+    fallen = max(0.0, 1 - (1 - step / total) / settings.decay)
+    return settings.rate * warm * 0.5 * (1 + math.cos(math.pi * fallen))
 
 
 def steps_per_epoch(dataset: Dataset, recipe: Recipe) -> int:
@@ -123,18 +146,28 @@ def make_batch(dataset: Dataset, recipe: Recipe, step: int, weights: NDArray[np.
 def mix(batch: Batch, share: float, random: np.random.Generator) -> Batch:
     """Every picture and target mixed with another one of the batch (mixup, Zhang et al. 2018)."""
     other, part = random.permutation(len(batch.images)), np.float32(max(share, 1 - share))
-    mixed = (part * own + (1 - part) * own[other] for own in (batch.images, batch.targets, batch.weights))
-    return Batch(*mixed)
+
+    def mixed(own: NDArray[np.float32]) -> NDArray[np.float32]:
+        return part * own + (1 - part) * own[other]
+
+    return Batch(mixed(batch.images), mixed(batch.targets), mixed(batch.weights))
 
 
-def _batches(dataset: Dataset, recipe: Recipe, start: int, total: int) -> Iterator[Batch]:
+def _batches(
+    dataset: Dataset, recipe: Recipe, start: int, total: int, teacher: Teacher | None = None
+) -> Iterator[Batch]:
     """The batches of the steps start..total; the next ones are made while the current one is trained on."""
     weights = class_weights(dataset.truth[dataset.indices(TRAIN)], len(dataset.labels), recipe.tune.balance)
+
+    def make(step: int) -> Batch:
+        batch = make_batch(dataset, recipe, step, weights)
+        return batch if teacher is None else replace(batch, lesson=teacher.teach(batch.images))
+
     with ThreadPoolExecutor(1) as pool:
         queue = []
         for step in range(start, total + _BATCHES_AHEAD):
             if step < total:
-                queue.append(pool.submit(make_batch, dataset, recipe, step, weights))
+                queue.append(pool.submit(make, step))
             if step >= start + _BATCHES_AHEAD:
                 yield queue.pop(0).result()
 
@@ -165,7 +198,8 @@ class _State:
 
     def save(self) -> None:
         weights, moments = _arrays(self._model.trainable_variables), _arrays(self._moments())
-        groups = {"weight": weights, "mean": self._mean, "moment": moments}
+        statistics = _arrays(self._statistics())
+        groups = {"weight": weights, "mean": self._mean, "moment": moments, "statistic": statistics}
         named = {f"{name}{i:04}": value for name, values in groups.items() for i, value in enumerate(values)}
         arrays.save(self._path, {"step": np.array(self.step), "scores": np.array(self.scores), **named})
         self._saved_s = time.monotonic()
@@ -184,6 +218,11 @@ class _State:
         finally:
             _assign(self._model.trainable_variables, own)
 
+    def _statistics(self) -> list[Any]:
+        """Of the batch normalisations that are not frozen."""
+        norms = (layer for layer in self._model.layers if isinstance(layer, keras.layers.BatchNormalization))
+        return [v for layer in norms if layer.trainable for v in layer.non_trainable_variables]
+
     def _moments(self) -> list[Any]:
         # The learning rate is a variable of the optimizer too, but it is set at every step.
         rate = self._model.optimizer.learning_rate
@@ -197,6 +236,7 @@ class _State:
         self._mean = [np.array(a) for a in group("mean")]
         _assign(self._model.trainable_variables, group("weight"))
         _assign(self._moments(), group("moment"))
+        _assign(self._statistics(), group("statistic"))
 
 
 def _seed_dropout(model: keras.Model, seed: int, step: int) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from convert import backbones, data, run, train, tune
 from convert.cli import main
+from convert.errors import RecipeError
 from convert.head import class_weights
 from convert.metrics import accuracy
 from convert.predict import predict
@@ -148,3 +149,52 @@ def test_mixing_mixes_pictures_and_targets_alike() -> None:
     assert np.allclose(mixed.targets.sum(axis=1), 1)
     assert np.allclose(mixed.images[:, 0, 0, 0], mixed.targets @ np.arange(4))
     assert (mixed.targets.argmax(axis=1) == np.arange(4)).all(), "the greater part stays the picture's own"
+
+
+def test_a_recipe_with_more_epochs_goes_on_and_another_rate_does_not(tmp_path: Path) -> None:
+    longer = PLAN.model_copy(update={"tune": PLAN.tune.model_copy(update={"sizes": (32, 48, 48)})})
+    other = PLAN.model_copy(update={"tune": PLAN.tune.model_copy(update={"rate": 1e-3})})
+    run.begin(tmp_path, tmp_path, ("a", "b"), PLAN, "first")
+    assert run.begin(tmp_path, tmp_path, ("a", "b"), longer, "second").recipe == longer
+    assert run.load(tmp_path).recipe == longer
+    for recipe in (PLAN, other):
+        with pytest.raises(RecipeError, match="another recipe"):
+            run.begin(tmp_path, tmp_path, ("a", "b"), recipe, "third")
+
+
+def test_the_rate_stays_level_and_then_falls() -> None:
+    settings = Tune(rate=1.0, warmup_steps=9, decay=0.5)
+    rates = [tune.rate_at(step, 100, settings) for step in range(101)]
+    assert rates[0] == pytest.approx(0.1)
+    assert rates[20] == rates[50] == 1.0
+    assert rates[75] == pytest.approx(0.5)
+    assert rates[100] == pytest.approx(0.0)
+
+
+def test_a_network_from_nothing_is_taught_and_its_statistics_survive_a_stop(
+    dataset: data.Dataset, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = {"sizes": (32, 32), "frozen_blocks": 0, "frozen_statistics": False}
+    plan = PLAN.model_copy(
+        update={
+            "model": PLAN.model.model_copy(update={"weights": "none"}),
+            "head": PLAN.head.model_copy(update={"steps": 0}),
+            "tune": PLAN.tune.model_copy(update=changes),
+        }
+    )
+    teacher = trained / run.MODEL
+    whole = train.train(dataset, plan, tmp_path / "whole", teacher).get_weights()
+    monkeypatch.setattr(tune, "CHECKPOINT_EVERY_S", -1.0)
+    real, calls = tune.make_batch, itertools.count()
+
+    def stop_at_the_fifth(*arguments: object) -> tune.Batch:
+        if next(calls) == 4:
+            raise KeyboardInterrupt
+        return real(*arguments)  # type: ignore[arg-type] # handed on as they came
+
+    monkeypatch.setattr(tune, "make_batch", stop_at_the_fifth)
+    with pytest.raises(KeyboardInterrupt):
+        train.train(dataset, plan, tmp_path / "halves", teacher)
+    monkeypatch.setattr(tune, "make_batch", real)
+    halves = train.train(dataset, plan, tmp_path / "halves", teacher).get_weights()
+    assert all(np.allclose(a, b, atol=1e-4) for a, b in zip(whole, halves, strict=True))
