@@ -25,6 +25,8 @@ _BATCH = 64
 
 def fit_head(model: keras.Model, backbone: keras.Model, dataset: Dataset, recipe: Recipe, run: Path) -> None:
     """Set the weights of the layer `logits` by logistic regression on the features of the backbone."""
+    if not recipe.head.steps:
+        return
     stored = arrays.load(run / "head.npz")
     if stored is None:
         features, truth = _features(backbone, dataset, recipe, run)

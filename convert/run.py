@@ -44,18 +44,30 @@ class Run:
 
 
 def begin(folder: Path, dataset: Path, labels: tuple[str, ...], recipe: Recipe, command: str) -> Run:
-    """Note what a run is made of. Raises RecipeError when the folder holds a run that is made of something else."""
+    """Note what a run is made of. Raises RecipeError when the folder holds a run that is made of something else.
+
+    The same recipe with more epochs goes on with the run.
+    """
     note = _Note(dataset=str(dataset.resolve()), labels=labels, recipe=recipe, command=command)
     if (folder / FILE).exists():
         earlier = load(folder)
-        if (earlier.recipe, earlier.labels, earlier.dataset) != (recipe, labels, dataset.resolve()):
+        same = (earlier.labels, earlier.dataset) == (labels, dataset.resolve())
+        if not same or not _goes_on(recipe, earlier.recipe):
             raise RecipeError(
                 f"{folder}: holds a run of another recipe or set. Choose another --out, or remove the folder."
             )
-        return earlier
+        if recipe == earlier.recipe:
+            return earlier
     folder.mkdir(parents=True, exist_ok=True)
     (folder / FILE).write_text(note.model_dump_json(indent=2) + "\n", encoding="utf-8")
     return load(folder)
+
+
+def _goes_on(recipe: Recipe, earlier: Recipe) -> bool:
+    """Whether they differ in nothing but epochs added at the end."""
+    done = earlier.tune.sizes
+    shortened = recipe.model_copy(update={"tune": recipe.tune.model_copy(update={"sizes": done})})
+    return shortened == earlier and recipe.tune.sizes[: len(done)] == done
 
 
 def load(folder: Path) -> Run:
