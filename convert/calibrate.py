@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from convert import data
-from convert.metrics import accuracy, compartment_accuracy, expected_calibration_error, fit_temperature
+from convert.measure import answer
+from convert.metrics import Logits, accuracy, compartment_accuracy, expected_calibration_error, fit_temperature
 from convert.modelfolder import Description, write
-from convert.report import Logits
 from convert.split import ROBUST, TEST, VALIDATION
-from convert.verify import answer
 from edge.adapters.litert import LiteRtClassifier
 
 

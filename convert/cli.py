@@ -20,6 +20,7 @@ example, from folders of pictures to a model for the bin:
   smartbin-convert quantize build/run --out build/model.tflite
   smartbin-convert package build/run build/model.tflite --name my-bin --out models/my-bin
   smartbin-convert verify models/my-bin --splits build/set/splits.csv --keras build/run/model.keras
+  smartbin-convert report models/my-bin --pictures pictures/ --out report.html
 
 exit codes: 0 fine, 1 the pictures do not allow it, 2 an option or a recipe is wrong, 4 a model is wrong,
 130 stopped with Ctrl-C (what was finished is kept; the same command goes on from there)
@@ -31,6 +32,7 @@ _STEPS = {
     "quantize": "a trained model to a TFLite file in 8-bit integers",
     "verify": "measure a packaged model with the code that runs on the Pi",
     "package": "put a TFLite file, what it is and its model card into a model folder",
+    "report": "what `verify` measured as one HTML page, and as the model card",
 }
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+Logits: TypeAlias = NDArray[np.float32]
+Truth: TypeAlias = NDArray[np.int64]
 
 # Where the ten classes go in the bin as it is delivered.
 COMPARTMENTS = {
@@ -47,9 +52,26 @@ def compartment_accuracy(
     compartments: Mapping[str, Sequence[str]] = COMPARTMENTS,
 ) -> float:
     """The share of pictures that the bin would drop right: probabilities summed over each compartment's labels."""
-    matrix = compartment_matrix(labels, compartments)
-    chosen = (probabilities(logits, temperature) @ matrix).argmax(axis=1)
-    return float((chosen == matrix[truth].argmax(axis=1)).mean())
+    chosen, _ = choose_compartments(logits, labels, temperature, compartments)
+    return float((chosen == compartment_truth(truth, labels, compartments)).mean())
+
+
+def choose_compartments(
+    logits: Logits,
+    labels: Sequence[str],
+    temperature: float = 1.0,
+    compartments: Mapping[str, Sequence[str]] = COMPARTMENTS,
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The most probable compartment of each picture, a column of `compartment_matrix`, and its probability."""
+    by_compartment = probabilities(logits, temperature) @ compartment_matrix(labels, compartments)
+    return by_compartment.argmax(axis=1), by_compartment.max(axis=1)
+
+
+def compartment_truth(
+    truth: Truth, labels: Sequence[str], compartments: Mapping[str, Sequence[str]] = COMPARTMENTS
+) -> NDArray[np.int64]:
+    """The column of `compartment_matrix` into which each picture belongs."""
+    return np.asarray(compartment_matrix(labels, compartments)[truth].argmax(axis=1))
 
 
 def confusion(logits: NDArray[np.float32], truth: NDArray[np.int64], labels: int) -> NDArray[np.int64]:
@@ -80,12 +102,47 @@ def fit_temperature(logits: NDArray[np.float32], truth: NDArray[np.int64]) -> fl
     return float(np.exp((low + high) / 2))
 
 
-def expected_calibration_error(
-    logits: NDArray[np.float32], truth: NDArray[np.int64], temperature: float, bins: int = 15
-) -> float:
-    """The mean gap (0..1) between confidence and accuracy, over equally wide bins of confidence."""
+def reliability(logits: Logits, truth: Truth, temperature: float, bins: int = 15) -> NDArray[np.float64]:
+    """float64 (bins, 3), for equally wide bins of the best label's probability: pictures, their mean, share right.
+
+    Guo et al. 2017, arXiv 1706.04599. Of a bin without a picture the last two are 0.
+    """
     p = probabilities(logits, temperature)
     confidence, right = p.max(axis=1), p.argmax(axis=1) == truth
     place = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = (abs(confidence[place == b].mean() - right[place == b].mean()) * (place == b).mean() for b in set(place))
-    return float(sum(gaps))
+    count, sure, hit = (np.bincount(place, weights, bins) for weights in (None, confidence, right.astype(float)))
+    return np.column_stack([count, sure / np.maximum(count, 1), hit / np.maximum(count, 1)])
+
+
+def expected_calibration_error(logits: Logits, truth: Truth, temperature: float, bins: int = 15) -> float:
+    """The mean gap (0..1) between confidence and accuracy, over equally wide bins of confidence."""
+    count, sure, right = reliability(logits, truth, temperature, bins).T
+    return float((count * abs(sure - right)).sum() / len(truth))
+
+
+def risk_coverage(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """float64 (k, 3), a row for each threshold from the highest down: answered, wrong among them, the threshold.
+
+    Geifman and El-Yaniv 2017, arXiv 1705.08500. Pictures of equal confidence are answered together or not at all, as
+    by the bin. The last row answers everything.
+    """
+    order = np.argsort(-confidence, kind="stable")
+    falling = confidence[order]
+    last_of_equals = np.append(falling[1:] != falling[:-1], True)
+    table = np.column_stack([np.arange(1, len(order) + 1), np.cumsum(~right[order]), falling])
+    return np.asarray(table[last_of_equals])
+
+
+def at_coverage(curve: NDArray[np.float64], coverage: float) -> tuple[int, int, float]:
+    """The first row of `risk_coverage` that answers at least this share (0..1): answered, wrong, threshold."""
+    # A hair less, so that 0.9 of 10 is 9 also in binary.
+    enough = math.ceil(coverage * curve[-1, 0] - 1e-9)
+    answered, wrong, threshold = curve[np.searchsorted(curve[:, 0], enough)]
+    return int(answered), int(wrong), float(threshold)
+
+
+def separation(known: NDArray[np.float64], unknown: NDArray[np.float64]) -> float:
+    """How often (0..1) an unknown thing scores higher than a known one; equals count half (area under the ROC)."""
+    ranked = np.sort(known)
+    below, upto = (np.searchsorted(ranked, unknown, side) for side in ("left", "right"))
+    return float((below + upto).mean() / 2 / len(known))

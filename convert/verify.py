@@ -1,127 +1,131 @@
-"""How good the packaged model is, measured with the code that runs on the Pi, and what quantising it has cost."""
+"""How good the packaged model is, measured with the code that runs on the Pi, and what quantising it has cost.
+
+Labels, compartments, calibration, coverage, other cameras, corruptions and unknown things; `report` shows it all.
+"""
 
 from __future__ import annotations
 
 import argparse
-import csv
-from collections.abc import Callable, Sequence
-from contextlib import closing
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from convert.errors import DataError, RecipeError
-from convert.progress import progress
-from convert.report import Answers, Logits, Report, evaluate, to_json, to_text
-from edge import preprocess
-from edge.adapters.litert import LiteRtClassifier
-from edge.images import read_image
-from edge.locate import find_item
-from edge.model import WHOLE_FRAME, Pixels
+from convert import evaluate, figures, metrics
+from convert.errors import RecipeError
+from convert.evaluate import Group
+from convert.figures import FILE, Compared, Figures, Robustness, Runtime
+from convert.floatmodel import FloatModel, ask, keras_model
+from convert.measure import (
+    LITERT,
+    TFLITE,
+    Answers,
+    described,
+    in_fresh_process,
+    installed,
+    machine,
+    measure,
+    measure_corrupted,
+)
+from convert.samples import Sample, folder_of_all, read_samples, sources, truth_of
+from convert.split import ROBUST
+from convert.summary import to_text
+from convert.unknown import judge_unknown
+from edge.classify import expand
+from edge.manifest import Manifest, load
 
-REPORT_FILE = "verify.json"
-_CHUNK = 64
-
-FloatModel = Callable[[NDArray[np.float32]], Logits]
-Pictures = Sequence[Callable[[], Pixels]]  # each is read when its turn comes
+SEED = 0
+_SLOW_PICTURES = 300  # tflite-runtime is some thirty times slower than LiteRT on x86
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
-    """A picture whose label is known."""
+class Plan:
+    """What to measure. robust: of other sources; unknown: of none of the labels; corrupted: how many of `samples`.
 
-    path: Path
-    label: str
-
-
-def read_samples(splits: Path, data: Path, part: str) -> list[Sample]:
-    """The pictures of one part (test, validation, robust ...) of splits.csv; `data` is where relative paths start.
-
-    Raises DataError: no such file, no such part.
+    locate: look at the item found on a picture, not at the whole.
     """
-    try:
-        with splits.open(newline="", encoding="utf-8") as stream:
-            rows = list(csv.DictReader(stream))
-            chosen = [Sample(data / row["path"], row["label"]) for row in rows if row["split"] == part]
-    except OSError as error:
-        raise DataError(f"{splits}: {error.strerror}. `smartbin-convert prepare` writes it; check the path.") from error
-    except (KeyError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{splits}: not a table with the columns path, label and split ({error}).") from error
-    if not chosen:
-        parts = ", ".join(sorted({row["split"] for row in rows})) or "nothing"
-        raise DataError(f"{splits}: no picture of part {part!r}; it has {parts}.")
-    return chosen
+
+    part: str
+    samples: tuple[Sample, ...]
+    robust: tuple[Sample, ...] = ()
+    unknown: tuple[Path, ...] = ()
+    corrupted: int = 0
+    locate: bool = False
 
 
-def verify(
-    folder: Path, samples: Sequence[Sample], part: str, float_model: FloatModel | None = None, locate: bool = False
-) -> Report:
-    """Measure a model folder and write verify.json into it. Raises ModelError, DataError, ImageError."""
-    with closing(LiteRtClassifier(folder)) as classifier:
-        truth = _truth(samples, classifier.manifest.labels)
-        pictures = [partial(read_image, sample.path) for sample in samples]
-        answers = answer(classifier, pictures, float_model, locate)
-        report = evaluate(answers, truth, classifier.manifest, part, "item" if locate else "whole")
-    try:
-        (folder / REPORT_FILE).write_text(to_json(report), encoding="utf-8")
-    except OSError as error:
-        raise RecipeError(f"{folder / REPORT_FILE}: {error.strerror}. Measure a copy of the folder.") from error
-    return report
+def verify(folder: Path, plan: Plan, float_model: FloatModel | None = None) -> Figures:
+    """Measure a model folder. Raises ModelError, DataError, ImageError, RecipeError."""
+    manifest = load(folder)
+    samples = list(dict.fromkeys((*plan.samples, *plan.robust)))
+    truth = truth_of(samples, manifest.labels)
+    files = [sample.path for sample in samples]
+    answers = in_fresh_process(measure, folder, [*files, *plan.unknown], plan.locate)
+    reference = None if float_model is None else ask(float_model, files, manifest, plan.locate)
+    position = {sample: i for i, sample in enumerate(samples)}
+
+    def group(name: str, members: Sequence[Sample]) -> Group:
+        at = np.array([position[sample] for sample in members], dtype=np.int64)
+        return Group(name, answers.of(at), truth[at], None if reference is None else reference[at])
+
+    main = group(plan.part, plan.samples)
+    unknown = answers.of(np.arange(len(samples), len(answers.logits)))
+    threshold, points = evaluate.coverage(main, manifest)
+    confusion = metrics.confusion(main.logits, main.truth, len(manifest.labels))
+    return Figures(
+        schema=2,
+        model=manifest.id,
+        part=plan.part,
+        crop="item" if plan.locate else "whole",
+        temperature=manifest.temperature,
+        runtime=_runtime(main.answers),
+        main=evaluate.scores(main, manifest),
+        labels=evaluate.label_scores(confusion, manifest.labels),
+        confusion=tuple(map(tuple, confusion.tolist())),
+        reliability_raw=evaluate.reliability(main, 1.0),
+        reliability=evaluate.reliability(main, manifest.temperature),
+        threshold=threshold,
+        coverage=points,
+        sources=tuple(evaluate.scores(group(*source), manifest) for source in sources(plan.robust).items()),
+        robustness=_robustness(folder, plan, main, manifest),
+        unknown=judge_unknown(main.answers, unknown, manifest),
+        other_runtime=_other_runtime(folder, plan, main, manifest),
+        mistakes=evaluate.mistakes(main, _names(plan.samples), manifest),
+    )
 
 
-def answer(
-    classifier: LiteRtClassifier, pictures: Pictures, float_model: FloatModel | None = None, locate: bool = False
-) -> Answers:
-    """Ask about every picture. locate: of each, look at the item found on it, as `smartbin classify` does."""
-    logits, reference, latency = [], [], []
-    with progress("measure", len(pictures)) as advance:
-        for start in range(0, len(pictures), _CHUNK):
-            items = [_look(read(), classifier, locate) for read in pictures[start : start + _CHUNK]]
-            predictions = [classifier.classify(item) for item in items]
-            logits += [prediction.logits for prediction in predictions]
-            latency += [prediction.inference_ms for prediction in predictions]
-            if float_model is not None:
-                reference.append(float_model(_stacked(items, classifier)))
-            advance(len(items), "")
-    return Answers(np.stack(logits), np.concatenate(reference) if reference else None, np.array(latency))
+def _robustness(folder: Path, plan: Plan, main: Group, manifest: Manifest) -> Robustness | None:
+    if not plan.corrupted:
+        return None
+    chosen = evaluate.stratified(main.truth, plan.corrupted, SEED)
+    files = [plan.samples[i].path for i in chosen]
+    measured = in_fresh_process(measure_corrupted, folder, files, plan.locate, SEED)
+    logits = {cell: found.logits for cell, found in measured.items()}
+    return evaluate.robustness(main.logits[chosen], logits, main.truth[chosen], manifest, SEED)
 
 
-def keras_model(path: Path) -> FloatModel:
-    """The float model as a function of float32 (n, height, width, 3) raw RGB. Raises RecipeError: unreadable."""
-    import keras  # noqa: PLC0415 # a slow import that only the comparison needs
-
-    try:
-        model = keras.models.load_model(path, compile=False)
-    except (OSError, ValueError, TypeError) as error:
-        raise RecipeError(f"{path}: not a Keras model that can be read ({error}).") from error
-
-    def logits(batch: NDArray[np.float32]) -> Logits:
-        outputs: Any = model.predict_on_batch(batch)
-        return np.asarray(outputs[0] if isinstance(outputs, list | tuple) else outputs, dtype=np.float32)
-
-    return logits
+def _other_runtime(folder: Path, plan: Plan, main: Group, manifest: Manifest) -> Compared | None:
+    if not installed(LITERT) or not installed(TFLITE):
+        return None
+    chosen = evaluate.stratified(main.truth, _SLOW_PICTURES, SEED)
+    files = [plan.samples[i].path for i in chosen]
+    other = in_fresh_process(measure, folder, files, plan.locate, TFLITE)
+    return evaluate.compared(other.logits, main.logits[chosen], main.truth[chosen], manifest)
 
 
-def _look(rgb: Pixels, classifier: LiteRtClassifier, locate: bool) -> Pixels:
-    box = (find_item(rgb) if locate else None) or WHOLE_FRAME
-    return preprocess.cut(rgb, box, classifier.manifest.input.crop_margin)
+def _runtime(answers: Answers) -> Runtime:
+    return Runtime(
+        name=described(LITERT if installed(LITERT) else TFLITE),
+        machine=machine(),
+        latency_median_ms=float(np.median(answers.latency_ms)),
+        latency_p95_ms=float(np.quantile(answers.latency_ms, 0.95)),
+    )
 
 
-def _stacked(items: Sequence[Pixels], classifier: LiteRtClassifier) -> NDArray[np.float32]:
-    size = classifier.manifest.input
-    return np.stack([preprocess.fit(item, size.height, size.width) for item in items]).astype(np.float32)
-
-
-def _truth(samples: Sequence[Sample], labels: Sequence[str]) -> NDArray[np.int64]:
-    unknown = sorted({sample.label for sample in samples} - set(labels))
-    if unknown:
-        raise DataError(f"The model has no label {', '.join(unknown)}; it has {', '.join(labels)}.")
-    number = {label: i for i, label in enumerate(labels)}
-    return np.array([number[sample.label] for sample in samples], dtype=np.int64)
+def _names(samples: Sequence[Sample]) -> list[str]:
+    shared = folder_of_all(samples)
+    return [Path(os.path.relpath(sample.path.absolute(), shared)).as_posix() for sample in samples]
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -131,7 +135,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="measure a model folder with the code that runs on the Pi; writes verify.json into it",
         description=__doc__,
         epilog="example:\n"
-        "  smartbin-convert verify models/my-bin --splits build/set/splits.csv --keras build/run/model.keras",
+        "  smartbin-convert verify models/my-bin --splits build/set/splits.csv --keras build/run/model.keras\n"
+        "  smartbin-convert report models/my-bin --out report.html",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("folder", type=Path, metavar="MODEL_FOLDER", help="what `package` wrote")
@@ -142,12 +147,36 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--part", default="test", help="test, validation, robust or train (%(default)s)")
     parser.add_argument("--keras", type=Path, metavar="FILE", help="compare with this float model")
     parser.add_argument("--locate", action="store_true", help="look at the item found, not at the whole picture")
+    parser.add_argument("--unknown", type=Path, metavar="DIR", help="pictures of none of the labels")
+    parser.add_argument(
+        "--corrupted",
+        type=int,
+        default=300,
+        metavar="N",
+        help="pictures to corrupt in 30 ways each, drawn from all labels (%(default)s; 0: none)",
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help=f"(MODEL_FOLDER/{FILE})")
     parser.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> None:
-    samples = read_samples(options.splits, options.data, options.part)
-    float_model = None if options.keras is None else keras_model(options.keras)
-    report = verify(options.folder, samples, options.part, float_model, options.locate)
-    print(to_text(report), end="")
-    print(f"written to {options.folder / REPORT_FILE}")
+    if options.corrupted < 0:
+        raise RecipeError("--corrupted: 0 or more pictures.")
+    plan = Plan(
+        part=options.part,
+        samples=read_samples(options.splits, options.data, options.part),
+        robust=read_samples(options.splits, options.data, ROBUST, needed=False),
+        unknown=() if options.unknown is None else tuple(expand([options.unknown])),
+        corrupted=options.corrupted,
+        locate=options.locate,
+    )
+    found = verify(options.folder, plan, None if options.keras is None else keras_model(options.keras))
+    out = options.out or options.folder / FILE
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(figures.to_json(found), encoding="utf-8")
+    except OSError as error:
+        raise RecipeError(f"{out}: {error.strerror}. Choose another place with --out.") from error
+    print(to_text(found), end="")
+    print(f"written to {out}; the page and the model card are made from it with")
+    print(f"  smartbin-convert report {options.folder} --pictures {folder_of_all(plan.samples)} --out report.html")

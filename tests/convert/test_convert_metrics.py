@@ -7,11 +7,15 @@ import pytest
 
 from convert.metrics import (
     accuracy,
+    at_coverage,
     compartment_accuracy,
     confusion,
     expected_calibration_error,
     fit_temperature,
     probabilities,
+    reliability,
+    risk_coverage,
+    separation,
 )
 
 LABELS = ("battery", "cardboard", "paper")
@@ -54,3 +58,30 @@ def test_the_temperature_of_scaled_logits_is_found_and_calibrates() -> None:
     assert temperature == pytest.approx(3, rel=0.1)
     assert expected_calibration_error(boastful, truth, temperature) < 0.03
     assert expected_calibration_error(boastful, truth, 1.0) > 0.1
+
+
+def test_the_bins_hold_every_picture_and_give_the_calibration_error() -> None:
+    given, truth = logits((3, 0, 0), (0, 3, 0), (0, 0, 0.1)), np.array([0, 2, 2])
+    count, sure, right = reliability(given, truth, 1.0, bins=10).T
+    assert count.tolist() == [0, 0, 0, 1, 0, 0, 0, 0, 0, 2]
+    assert sure[9] == pytest.approx(0.9094, abs=1e-3)
+    assert (right[9], right[3], right[0]) == (0.5, 1.0, 0.0)
+    gaps = 2 / 3 * abs(sure[9] - 0.5) + 1 / 3 * abs(sure[3] - 1)
+    assert expected_calibration_error(given, truth, 1.0, bins=10) == pytest.approx(gaps)
+
+
+def test_risk_and_coverage_take_equals_together() -> None:
+    confidence = np.array([0.5, 0.9, 0.7, 0.7, 0.2])
+    right = np.array([True, True, False, True, False])
+    curve = risk_coverage(confidence, right)
+    assert curve.tolist() == [[1, 0, 0.9], [3, 1, 0.7], [4, 1, 0.5], [5, 2, 0.2]]
+    assert at_coverage(curve, 0.4) == (3, 1, 0.7), "two of five would need half of the equals"
+    assert at_coverage(curve, 0.8) == (4, 1, 0.5)
+    assert at_coverage(curve, 1.0) == (5, 2, 0.2)
+
+
+def test_separation_is_the_area_under_the_roc() -> None:
+    known = np.array([0.1, 0.2, 0.3])
+    assert separation(known, np.array([0.4, 0.5])) == 1.0
+    assert separation(known, np.array([0.0])) == 0.0
+    assert separation(known, np.array([0.2, 0.25])) == pytest.approx((1.5 / 3 + 2 / 3) / 2)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
@@ -12,8 +11,11 @@ from tinymodel import COLOURS, SIDE_PX, write_tiny_model
 
 from convert.cli import main
 from convert.errors import DataError, RecipeError
-from convert.report import Share, share, to_text
-from convert.verify import Sample, keras_model, read_samples, verify
+from convert.figures import Figures, load
+from convert.floatmodel import FloatModel, keras_model
+from convert.samples import Sample, read_samples
+from convert.summary import to_text
+from convert.verify import Plan, verify
 from edge.errors import ImageError, ModelError
 from edge.manifest import Input
 
@@ -43,8 +45,14 @@ def data(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def samples(data: Path) -> list[Sample]:
+def samples(data: Path) -> tuple[Sample, ...]:
     return read_samples(data / "splits.csv", data, "test")
+
+
+def _verify(
+    folder: Path, samples: tuple[Sample, ...], float_model: FloatModel | None = None, locate: bool = False
+) -> Figures:
+    return verify(folder, Plan("test", samples, locate=locate), float_model)
 
 
 @pytest.fixture
@@ -52,58 +60,81 @@ def model(tmp_path: Path) -> Path:
     return write_tiny_model(tmp_path / "model")
 
 
-def test_only_the_asked_for_part_is_read(samples: list[Sample], data: Path) -> None:
+def test_only_the_asked_for_part_is_read(samples: tuple[Sample, ...], data: Path) -> None:
     assert [(s.path, s.label) for s in samples][:1] == [(data / "metal" / "0.png", "metal")]
     assert len(samples) == len(_SHOWN)
 
 
-def test_the_figures(model: Path, samples: list[Sample]) -> None:
-    report = verify(model, samples, "test")
+def test_the_figures(model: Path, samples: tuple[Sample, ...]) -> None:
+    found = _verify(model, samples)
 
-    assert (report.label.right, report.label.total) == (4, 6)
-    assert (report.compartment.right, report.compartment.total) == (5, 6)
-    scores = {score.label: score for score in report.labels}
-    assert (scores["metal"].pictures, scores["metal"].precision, scores["metal"].recall) == (3, 1.0, 2 / 3)
+    assert (found.main.label.right, found.main.label.total) == (4, 6)
+    assert (found.main.compartment.right, found.main.compartment.total) == (5, 6)
+    scores = {score.label: score for score in found.labels}
+    metal = scores["metal"]
+    assert (metal.pictures, metal.named, metal.precision, metal.recall, metal.f1) == (3, 2, 1.0, 2 / 3, 0.8)
     assert (scores["paper"].precision, scores["paper"].recall) == (0.5, 1.0)
     assert (scores["shoes"].pictures, scores["shoes"].precision, scores["shoes"].recall) == (0, None, None)
     names = sorted(COLOURS)
-    assert report.confusion[names.index("metal")][names.index("paper")] == 1
-    assert report.confusion[names.index("battery")][names.index("trash")] == 1
-    assert sum(map(sum, report.confusion)) == 6
-    assert 0 < report.latency_median_ms <= report.latency_p95_ms
-    assert report.float_model is None
+    assert found.confusion[names.index("metal")][names.index("paper")] == 1
+    assert found.confusion[names.index("battery")][names.index("trash")] == 1
+    assert sum(map(sum, found.confusion)) == 6
+    assert 0 < found.runtime.latency_median_ms <= found.runtime.latency_p95_ms
+    assert found.runtime.name.startswith("ai-edge-litert ")
+    assert (found.main.float_model, found.robustness, found.unknown, found.sources) == (None, None, None, ())
 
 
-def test_the_temperature_shows_in_the_calibration_error(tmp_path: Path, samples: list[Sample]) -> None:
+def test_the_mistakes_are_named_below_the_folder_they_share(model: Path, samples: tuple[Sample, ...]) -> None:
+    worst, second = _verify(model, samples).mistakes
+
+    assert (worst.picture, worst.truth, worst.answer) == ("battery/5.png", "battery", "trash")
+    assert worst.wrong_compartment
+    assert worst.confidence > 0.99
+    assert (second.picture, second.answer, second.wrong_compartment) == ("metal/2.png", "paper", False)
+
+
+def test_the_temperature_shows_in_the_calibration_error(tmp_path: Path, samples: tuple[Sample, ...]) -> None:
     folder = write_tiny_model(tmp_path / "warm", temperature=1000.0)
 
-    report = verify(folder, samples, "test")
+    found = _verify(folder, samples).main
 
     # Four answers of six are right. By itself the tiny model is always sure; that warm, it claims one chance in ten.
-    assert report.ece_raw == pytest.approx(1 - 4 / 6, abs=0.01)
-    assert report.ece_calibrated == pytest.approx(4 / 6 - 1 / 10, abs=0.02)
+    assert found.ece_raw == pytest.approx(1 - 4 / 6, abs=0.01)
+    assert found.ece == pytest.approx(4 / 6 - 1 / 10, abs=0.02)
 
 
-def test_it_is_written_beside_the_model(model: Path, samples: list[Sample]) -> None:
-    report = verify(model, samples, "test")
-
-    document = json.loads((model / "verify.json").read_text())
-
-    assert document["label"]["right"] == 4
-    assert document["model"]["sha256"] == report.model.sha256
-    assert (document["part"], document["crop"]) == ("test", "whole")
-
-
-def test_the_text_names_counts_and_intervals(model: Path, samples: list[Sample]) -> None:
-    text = to_text(verify(model, samples, "test"))
+def test_the_text_names_counts_and_intervals(model: Path, samples: tuple[Sample, ...]) -> None:
+    text = to_text(_verify(model, samples))
 
     assert "labels right        66.67% (4 of 6; 95 %: 30.00% to 90.32%)" in text
     assert "compartments right  83.33% (5 of 6;" in text
     assert "float" not in text
     rows = text.splitlines()
-    assert any(row.split() == ["metal", "3", "100.0%", "66.7%"] for row in rows)
-    assert any(row.split() == ["shoes", "0", "-", "-"] for row in rows)
+    assert any(row.split() == ["metal", "3", "100.0%", "66.7%", "80.0%"] for row in rows)
+    assert any(row.split() == ["shoes", "0", "-", "-", "-"] for row in rows)
     assert any(row.split() == ["battery", "1", *["."] * 8, "1"] for row in rows)
+
+
+def test_other_sources_unknown_things_and_corruptions(model: Path, data: Path, samples: tuple[Sample, ...]) -> None:
+    for name, colour in (("bin-camera/plastic/1.png", "plastic"), ("bin-camera/plastic/2.png", "glass")):
+        (data / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (40, 30), COLOURS[colour]).save(data / name)
+    robust = tuple(Sample(path, "plastic") for path in sorted((data / "bin-camera").rglob("*.png")))
+    # Half way between two colours, the tiny model is not sure.
+    Image.new("RGB", (40, 30), (64, 64, 64)).save(data / "odd.png")
+
+    found = verify(model, Plan("test", samples, robust, unknown=(data / "odd.png",), corrupted=3))
+
+    assert [(s.name, s.label.right, s.label.total) for s in found.sources] == [("bin-camera", 1, 2)]
+    assert found.main.label.total == 6, "the others are not among the part's own pictures"
+    assert found.unknown is not None
+    assert (found.unknown.abstained.right, found.unknown.separation) == (1, 1.0)
+    assert found.robustness is not None
+    assert (found.robustness.clean.total, len(found.robustness.cells)) == (3, 30)
+    text = to_text(found)
+    assert "unknown abstained   100.00% (1 of 1;" in text
+    assert any(row.split()[:2] == ["bin-camera", "2"] for row in text.splitlines())
+    assert "corrupted (clean:" in text
 
 
 def _float_model(batch: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -114,7 +145,7 @@ def _float_model(batch: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(logits * 0.0006, dtype=np.float32)
 
 
-def test_the_float_model_sees_the_same_pictures(model: Path, samples: list[Sample]) -> None:
+def test_the_float_model_sees_the_same_pictures(model: Path, samples: tuple[Sample, ...]) -> None:
     shapes: list[tuple[int, ...]] = []
 
     def watched(batch: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -123,7 +154,7 @@ def test_the_float_model_sees_the_same_pictures(model: Path, samples: list[Sampl
         assert batch[0, 0, 0].tolist() == list(COLOURS["metal"])
         return _float_model(batch)
 
-    compared = verify(model, samples, "test", watched).float_model
+    compared = _verify(model, samples, watched).main.float_model
 
     assert shapes == [(6, SIDE_PX, SIDE_PX, 3)]
     assert compared is not None
@@ -132,8 +163,8 @@ def test_the_float_model_sees_the_same_pictures(model: Path, samples: list[Sampl
     assert compared.agreement.total == 6
 
 
-def test_the_comparison_is_in_the_text(model: Path, samples: list[Sample]) -> None:
-    text = to_text(verify(model, samples, "test", _float_model))
+def test_the_comparison_is_in_the_text(model: Path, samples: tuple[Sample, ...]) -> None:
+    text = to_text(_verify(model, samples, _float_model))
 
     assert "float labels        66.67% (4 of 6;" in text
     assert "same label as float 66.67% (4 of 6;" in text
@@ -146,28 +177,12 @@ def test_looking_at_the_item_only(tmp_path: Path) -> None:
     rgb = np.full((200, 200, 3), 255, np.uint8)
     rgb[80:120, 80:120] = COLOURS["plastic"]
     Image.fromarray(rgb).save(tmp_path / "photo.png")
-    samples = [Sample(tmp_path / "photo.png", "plastic")]
+    samples = (Sample(tmp_path / "photo.png", "plastic"),)
 
-    whole, item = (verify(folder, samples, "test", locate=locate) for locate in (False, True))
+    whole, item = (_verify(folder, samples, locate=locate) for locate in (False, True))
 
-    assert (whole.crop, whole.label.right) == ("whole", 0)
-    assert (item.crop, item.label.right) == ("item", 1)
-
-
-@pytest.mark.parametrize(
-    ("right", "total", "low", "high"), [(0, 10, 0.0, 0.2775), (10, 10, 0.7225, 1.0), (950, 1000, 0.9347, 0.9619)]
-)
-def test_the_interval_is_wilsons(right: int, total: int, low: float, high: float) -> None:
-    found = share(right, total)
-
-    assert isinstance(found, Share)
-    assert (found.low, found.high) == pytest.approx((low, high), abs=1e-4)
-    assert found.value == right / total
-
-
-def test_a_share_of_nothing() -> None:
-    with pytest.raises(ValueError, match="no pictures"):
-        share(0, 0)
+    assert (whole.crop, whole.main.label.right) == ("whole", 0)
+    assert (item.crop, item.main.label.right) == ("item", 1)
 
 
 def test_a_part_that_is_not_there(data: Path) -> None:
@@ -185,45 +200,71 @@ def test_a_table_that_is_not_there_or_is_none(data: Path) -> None:
         read_samples(data / "metal" / "0.png", data, "test")
 
 
-def test_a_label_that_the_model_does_not_have(model: Path, samples: list[Sample]) -> None:
+def test_a_label_that_the_model_does_not_have(model: Path, samples: tuple[Sample, ...]) -> None:
     with pytest.raises(DataError, match=r"no label wood; it has battery, "):
-        verify(model, [*samples, Sample(samples[0].path, "wood")], "test")
+        _verify(model, (*samples, Sample(samples[0].path, "wood")))
 
 
-def test_a_picture_that_is_gone(model: Path, samples: list[Sample]) -> None:
+def test_a_picture_that_is_gone(model: Path, samples: tuple[Sample, ...]) -> None:
     samples[3].path.unlink()
 
     with pytest.raises(ImageError, match=r"paper/3\.png: No such file"):
-        verify(model, samples, "test")
+        _verify(model, samples)
 
 
-def test_a_model_that_is_gone(model: Path, samples: list[Sample]) -> None:
+def test_a_model_that_is_gone(model: Path, samples: tuple[Sample, ...]) -> None:
     shutil.rmtree(model)
 
     with pytest.raises(ModelError, match=r"model\.json: No such file"):
-        verify(model, samples, "test")
+        _verify(model, samples)
 
 
-def test_a_folder_that_cannot_be_written(model: Path, samples: list[Sample]) -> None:
-    (model / "verify.json").mkdir()
-
-    with pytest.raises(RecipeError, match=r"verify\.json: Is a directory"):
-        verify(model, samples, "test")
+def _words(model: Path, data: Path, *more: str) -> list[str]:
+    return ["verify", str(model), "--splits", str(data / "splits.csv"), "--data", str(data), *more]
 
 
-def test_the_step_prints_the_report(model: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["verify", str(model), "--splits", str(data / "splits.csv"), "--data", str(data)]) == 0
+def test_the_step_prints_the_figures_and_writes_them_beside_the_model(
+    model: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(_words(model, data, "--corrupted", "0")) == 0
 
     said = capsys.readouterr().out
     assert "labels right        66.67% (4 of 6;" in said
-    assert said.endswith(f"written to {model / 'verify.json'}\n")
+    assert f"written to {model / 'verify.json'};" in said
+    assert said.endswith(f"  smartbin-convert report {model} --pictures {data} --out report.html\n")
+    written = load(model / "verify.json")
+    assert (written.part, written.crop, written.main.label.right) == ("test", "whole", 4)
+    assert str(data) not in (model / "verify.json").read_text(), "where the pictures lie is nobody's business"
+
+
+def test_another_place_for_the_figures(model: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(_words(model, data, "--corrupted", "0", "--out", str(data / "new" / "figures.json"))) == 0
+    assert load(data / "new" / "figures.json").part == "test"
+    assert not (model / "verify.json").exists()
+
+    (model / "verify.json").mkdir()
+    assert main(_words(model, data, "--corrupted", "0")) == 2
+    assert "verify.json: Is a directory. Choose another place with --out." in capsys.readouterr().err
 
 
 def test_the_step_says_what_is_wrong(model: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (model / "model.tflite").write_bytes(b"")
-
-    assert main(["verify", str(model), "--splits", str(data / "splits.csv"), "--data", str(data)]) == 4
+    content = (model / "model.tflite").read_bytes()
+    for arguments, code, complaint in (
+        (["--corrupted", "-1"], 2, "--corrupted: 0 or more"),
+        (["--unknown", str(data / "none")], 1, "none: No such file"),
+        (["--keras", str(data / "none.keras")], 2, "none.keras: not a Keras model"),
+        (["--splits", str(data / "none.csv")], 1, "none.csv: No such file"),
+    ):
+        assert main(_words(model, data, *arguments)) == code
+        assert complaint in capsys.readouterr().err
+    (model / "model.tflite").write_bytes(content[:-100])
+    assert main(_words(model, data)) == 4
     assert "model.tflite: sha256 is" in capsys.readouterr().err
+
+
+def test_a_float_model_of_something_else(model: Path, samples: tuple[Sample, ...]) -> None:
+    with pytest.raises(RecipeError, match=r"answers \(3,\), not one logit for each of the 10 labels"):
+        _verify(model, samples, lambda batch: np.zeros((len(batch), 3), np.float32))
 
 
 # Keras 3.15 with NumPy 2 warns of itself while it saves.
