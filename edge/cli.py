@@ -12,10 +12,15 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from rich.console import Console
+
 from edge import app, checkup, config, demo, doctor, logs
+from edge.bench import command as bench
+from edge.bench import plot, report
 from edge.classify import VerdictOutcome, to_json_dict
 from edge.errors import ConfigError, SmartBinError
 from edge.lines import event_line, verdict_line
@@ -92,6 +97,16 @@ def _parser() -> argparse.ArgumentParser:
     inspect.add_argument("--json", action="store_true", help="one JSON object a line")
     _config(inspect)
 
+    measure = _add(commands, "bench", _bench, "time the model in every runtime that is here, and one whole item")
+    measure.add_argument("models", nargs="*", type=Path, metavar="DIR|FILE", help="model folders or files (the demo's)")
+    measure.add_argument("--threads", type=_whole, default=0, metavar="N", help="threads of each runtime (every core)")
+    measure.add_argument("--runs", type=_whole, default=50, metavar="N", help="timed answers of each (50)")
+    measure.add_argument("--seconds", type=float, default=60.0, metavar="S", help="then begin no new round (60)")
+    measure.add_argument("--python", metavar="FILE", help="another Python, for runtimes that cannot be installed here")
+    measure.add_argument("--json", action="store_true", help="one JSON object")
+    measure.add_argument("--plain", action="store_true", help="no colours (default without a terminal)")
+    measure.add_argument("--plot", type=Path, metavar="FILE.svg", help="the ratios as a bar chart")
+
     flap = _add(commands, "flap", _flap, "move one compartment's flap once")
     flap.add_argument("compartment", metavar="COMPARTMENT")
     _config(flap)
@@ -164,6 +179,30 @@ def _doctor(args: argparse.Namespace) -> int:
         print(json.dumps(doctor.to_dict(finding)) if args.json else doctor.render(finding), flush=True)
         findings.append(finding)
     return doctor.exit_code(findings)
+
+
+def _bench(args: argparse.Namespace) -> int:
+    if args.plot is not None and args.plot.suffix != ".svg":
+        raise ConfigError([f"--plot {args.plot}: an SVG is drawn; let the name end in .svg"])
+    if not args.json:
+        logging.getLogger().setLevel(logging.WARNING)
+    models = tuple(args.models) or (config.load(demo.CONFIG, os.environ).model.path,)
+    wishes = bench.Wishes(models, args.threads, args.runs, args.seconds, args.python)
+    result = bench.run(wishes, time.perf_counter, lambda text: print(f"{text} ...", file=sys.stderr, flush=True))
+    if args.json:
+        print(json.dumps(report.to_dict(result)))
+    else:
+        report.show(result, Console(no_color=args.plain or None))
+    if args.plot is not None:
+        args.plot.write_text(plot.svg(result.figures, f"{result.machine}; {result.threads} threads"))
+    return 0
+
+
+def _whole(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
 
 
 def _flap(args: argparse.Namespace) -> int:
