@@ -36,6 +36,7 @@ examples:
   smartbin classify photo.jpg           what is it, and where would it go?
   smartbin check-config --config my.toml
   smartbin doctor                       is everything there that the bin needs?
+  smartbin bench                        how fast is the model here, and what would another runtime do?
   smartbin flap recycling               move one flap, to see that it is wired right
   smartbin run                          what the service runs
 
@@ -182,10 +183,9 @@ def _doctor(args: argparse.Namespace) -> int:
 
 
 def _bench(args: argparse.Namespace) -> int:
-    if args.plot is not None and args.plot.suffix != ".svg":
-        raise ConfigError([f"--plot {args.plot}: an SVG is drawn; let the name end in .svg"])
-    if not args.json:
-        logging.getLogger().setLevel(logging.WARNING)
+    if args.plot is not None:
+        plot.check(args.plot)  # not after a minute of measuring
+    logging.getLogger().setLevel(logging.WARNING)  # the loop would tell of every item
     models = tuple(args.models) or (config.load(demo.CONFIG, os.environ).model.path,)
     wishes = bench.Wishes(models, args.threads, args.runs, args.seconds, args.python)
     result = bench.run(wishes, time.perf_counter, lambda text: print(f"{text} ...", file=sys.stderr, flush=True))
@@ -194,15 +194,14 @@ def _bench(args: argparse.Namespace) -> int:
     else:
         report.show(result, Console(no_color=args.plain or None))
     if args.plot is not None:
-        args.plot.write_text(plot.svg(result.figures, f"{result.machine}; {result.threads} threads"))
+        plot.write(args.plot, result.figures, f"{result.machine}; {result.threads} threads")
     return 0
 
 
 def _whole(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
 
 
 def _flap(args: argparse.Namespace) -> int:

@@ -41,8 +41,7 @@ class Wishes:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """missing: why something is not among the figures. item: for each stage its ms of each item; None without a model
-    folder."""
+    """missing: why something is not among the figures. item: the stages of each item, None without a model folder."""
 
     machine: str
     threads: int
@@ -72,8 +71,8 @@ def run(wishes: Wishes, clock: Callable[[], float], say: Say) -> Result:
     if folder is None:
         trouble.append(f"the whole item needs a model folder with {FILE_NAME}: name one")
     else:
-        say(f"the whole item, {ITEMS} times")
-    items = None if folder is None else item.measure(folder, threads, ITEMS, clock)
+        say("the whole item")
+    items = None if folder is None else item.measure(folder, threads, min(ITEMS, wishes.runs), clock)
     return Result(
         machine(),
         threads,

@@ -7,15 +7,34 @@ twice as fast is as long as half as fast.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from html import escape
+from pathlib import Path
 
 from edge.bench.rounds import Figures
+from edge.errors import ConfigError
 
 _LEFT, _WIDTH, _RIGHT = 250, 480, 130  # px: names, bars, room for the figure behind the longest
 _ROW, _TITLE, _HEAD, _FOOT = 22, 58, 34, 34  # px
 _COLOURS = {"int8": "#0b6e4f", "float": "#b0b7bd"}
 _TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200)
+
+
+def check(path: Path) -> None:
+    """Raises ConfigError unless a picture can be written there."""
+    if path.suffix != ".svg":
+        raise ConfigError([f"--plot {path}: an SVG is drawn; let the name end in .svg"])
+    if not os.access(path.parent, os.W_OK):
+        raise ConfigError([f"--plot {path}: nothing can be written into {path.parent}; name another folder"])
+
+
+def write(path: Path, rows: Sequence[Figures], title: str) -> None:
+    """Raises ConfigError."""
+    try:
+        path.write_text(svg(rows, title))
+    except OSError as error:
+        raise ConfigError([f"--plot {path}: {error.strerror}; name another file"]) from error
 
 
 def svg(rows: Sequence[Figures], title: str) -> str:

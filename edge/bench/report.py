@@ -42,6 +42,8 @@ def to_dict(result: Result) -> dict[str, Any]:
 def show(result: Result, console: Console) -> None:
     """Both tables, and what is missing in them."""
     console.print(f"{result.machine}; {result.threads} threads, {result.image}", highlight=False)
+    versions = dict.fromkeys(f"{row.runtime} {row.version}" for row in result.figures)
+    console.print(", ".join(versions), highlight=False)
     for model in dict.fromkeys(row.model for row in result.figures):
         console.print(_models(model, [row for row in result.figures if row.model == model]))
     for note in _NOTES:
@@ -53,15 +55,16 @@ def show(result: Result, console: Console) -> None:
 
 
 def _models(model: str, rows: Sequence[Figures]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, title=model, title_justify="left", title_style="bold")
-    for name in ("runtime", "kind"):
+    table = Table(box=box.SIMPLE_HEAD, title=model, title_justify="left", title_style="bold", collapse_padding=True)
+    for name in ("runtime", "kind", "file"):
         table.add_column(name)
     for name in ("median ms", "p95 ms", "x", "load s", "MB", "same"):
         table.add_column(name, justify="right")
     for row in sorted(rows, key=lambda row: row.median_ms):
         table.add_row(
-            f"{row.runtime} {row.version}",
+            row.runtime,
             row.kind,
+            row.file,
             f"{row.median_ms:.1f}",
             f"{row.p95_ms:.1f}",
             "" if row.ratio is None else f"{row.ratio:.2f}",
