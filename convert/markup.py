@@ -13,8 +13,8 @@ def element(name: str, *content: str, **attributes: object) -> str:
 
 
 def text(value: object) -> str:
-    """Text as HTML."""
-    return escape(str(value))
+    """Text as HTML. No line ends between a number and its per cent sign."""
+    return escape(str(value)).replace(" %", "&nbsp;%")
 
 
 def section(title: str, *content: str) -> str:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +57,13 @@ class Answers:
         return Answers(self.logits[chosen], embeddings, self.latency_ms[chosen])
 
 
-def in_fresh_process(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+class Runner(Protocol):
+    """Calls a function: `in_fresh_process`, or here and now in a test."""
+
+    def __call__(self, function: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> _T: ...
+
+
+def in_fresh_process(function: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
     """What the function answers in a new Python, or what it raises. Raises RecipeError when that process dies."""
     executor = ProcessPoolExecutor(1, get_context("spawn"), _end_with_ctrl_c)
     try:
@@ -77,33 +83,29 @@ def measure(folder: Path, pictures: Sequence[Path], locate: bool, runtime: str =
     """
     _only(runtime)
     with closing(LiteRtClassifier(folder)) as classifier:
-        return answer(classifier, [partial(read_image, path) for path in pictures], locate, "measure")
+        return answer(classifier, [partial(read_image, path) for path in pictures], locate)
 
 
-def measure_corrupted(
-    folder: Path, pictures: Sequence[Path], locate: bool, seed: int
-) -> dict[tuple[str, int], Answers]:
-    """The same about every picture, corrupted in each way and strength; by (corruption, strength).
+def measure_corrupted(folder: Path, pictures: Sequence[Path], locate: bool, seed: int) -> dict[tuple[str, int], Logits]:
+    """The logits on the same pictures, corrupted in each way and strength; by (corruption, strength).
 
     What the model would be given is corrupted, at its size: the strengths are meant for that.
     """
-    with closing(LiteRtClassifier(folder)) as classifier:
-        items = [fitted(read_image(path), classifier.manifest, locate) for path in pictures]
-        return {
-            (corruption, strength): answer(
-                classifier,
-                [partial(corrupt, item, corruption, strength, (seed, i)) for i, item in enumerate(items)],
-                what=f"measure with {corruption}, strength {strength}",
-            )
-            for corruption in CORRUPTIONS
-            for strength in STRENGTHS
-        }
+    cells = [(corruption, strength) for corruption in CORRUPTIONS for strength in STRENGTHS]
+    found: dict[tuple[str, int], list[Logits]] = {cell: [] for cell in cells}
+    with closing(LiteRtClassifier(folder)) as classifier, progress("measure corrupted", len(pictures)) as advance:
+        for i, path in enumerate(pictures):
+            item = fitted(read_image(path), classifier.manifest, locate)
+            for cell in cells:
+                found[cell].append(classifier.classify(corrupt(item, *cell, (seed, i))).logits)
+            advance(1, "")
+    return {cell: np.stack(logits) for cell, logits in found.items()}
 
 
-def answer(classifier: LiteRtClassifier, pictures: Pictures, locate: bool = False, what: str = "measure") -> Answers:
+def answer(classifier: LiteRtClassifier, pictures: Pictures, locate: bool = False) -> Answers:
     """Ask about every picture. Raises ModelError, and what reading a picture raises."""
     predictions = []
-    with progress(what, len(pictures)) as advance:
+    with progress("measure", len(pictures)) as advance:
         for read in pictures:
             predictions.append(classifier.classify(look(read(), classifier.manifest, locate)))
             advance(1, "")

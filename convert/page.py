@@ -185,15 +185,16 @@ def _data_uri(rgb: Pixels) -> str:
 def _facts(manifest: Manifest, figures: Figures) -> str:
     runtime = figures.runtime
     latency = f"{runtime.latency_median_ms:.1f} ms median, {runtime.latency_p95_ms:.1f} ms 95th percentile"
-    rows = [
-        ("backbone", manifest.backbone),
-        ("input", f"{manifest.input.height} x {manifest.input.width} RGB, 0..255, {manifest.input.dtype}"),
-        ("sha256", manifest.sha256),
-        ("made", manifest.created),
-        ("licence", manifest.licence),
-        ("inference", f"{latency}; {runtime.name} on {runtime.machine}"),
-    ]
-    return table("The packaged file", ("", "value"), rows)
+    rows = {
+        "backbone": manifest.backbone,
+        "input": f"{manifest.input.height} x {manifest.input.width} RGB, 0..255, {manifest.input.dtype}",
+        "sha256": manifest.sha256,
+        "made": manifest.created,
+        "licence": manifest.licence,
+        "inference": f"{latency}; {runtime.name} on {runtime.machine}",
+    }
+    pairs = (element("dt", text(name)) + element("dd", text(value)) for name, value in rows.items())
+    return element("dl", *pairs, class_="facts")
 
 
 def _origin(manifest: Manifest) -> str:

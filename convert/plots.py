@@ -9,6 +9,9 @@ from convert.figures import Bin, Corrupted, Figures, Robustness
 from convert.markup import element, text
 from convert.statements import percent
 
+_LEAST = 0.5  # a bin that answers less often than that is of no use
+_HALVES = {0.0: "0 %", 0.5: "50 %", 1.0: "100 %"}
+
 _Points = Sequence[tuple[float, float]]
 
 
@@ -18,12 +21,12 @@ class Axes:
 
     x: tuple[float, float]
     y: tuple[float, float]
-    width: int = 360
+    width: int = 420
     height: int = 300
-    left: int = 52
+    left: int = 66
     bottom: int = 44
     top: int = 12
-    right: int = 14
+    right: int = 24
 
     def at(self, x: float, y: float) -> tuple[float, float]:
         """The pixel of a value."""
@@ -81,16 +84,16 @@ def reliability(figures: Figures) -> str:
 
 def coverage(figures: Figures) -> str:
     """Wrong compartments among the answered, over how many are answered."""
-    points = [(point.answered, point.wrong) for point in figures.coverage]
+    points = [(point.answered, point.wrong) for point in figures.coverage if point.answered >= _LEAST]
     top = _round_up(max(0.02, *(wrong for _, wrong in points)))
-    axes = Axes((0, 1), (0, top))
+    axes = Axes((_LEAST, 1), (0, top))
     wrong = figures.main.wrong
     marked = min(points, key=lambda point: abs(point[0] - wrong.total / figures.main.label.total))
     named = f"{percent(wrong.value, 2)} wrong at {percent(wrong.total / figures.main.label.total, 0)}"
     return axes.svg(
         f"Risk-coverage curve: {named} answered, {percent(points[-1][1], 2)} when all are answered.",
         axes.frame(
-            {value / 4: f"{value * 25} %" for value in range(5)},
+            {value / 10: f"{value * 10} %" for value in range(5, 11)},
             {top * value / 4: percent(top * value / 4) for value in range(5)},
             "share of things answered",
             "wrong compartment among them",
@@ -110,7 +113,7 @@ def corruptions(robustness: Robustness) -> str:
 
 
 def _corruption(name: str, cells: Sequence[Corrupted], robustness: Robustness) -> str:
-    axes = Axes((0.8, 5.2), (0, 1), width=230, height=180, left=44, top=26)
+    axes = Axes((0.8, 5.2), (0, 1), width=230, height=180, left=44, top=26, right=8)
     clean = robustness.clean.value
     labels = [(cell.strength, cell.label.value) for cell in cells]
     compartments = [(cell.strength, cell.compartment.value) for cell in cells]
@@ -125,9 +128,6 @@ def _corruption(name: str, cells: Sequence[Corrupted], robustness: Robustness) -
         *(axes.dot(x, y, 4, "second", f"compartments, strength {x}: {percent(y)}") for x, y in compartments),
         *(axes.dot(x, y, 4, "first", f"labels, strength {x}: {percent(y)}") for x, y in labels),
     )
-
-
-_HALVES = {0.0: "0 %", 0.5: "50 %", 1.0: "100 %"}
 
 
 def _bins(axes: Axes, bins: Sequence[Bin], class_: str, what: str) -> Iterable[str]:

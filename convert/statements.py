@@ -70,7 +70,7 @@ def measured_on(figures: Figures) -> str:
     """One sentence on what the figures mean."""
     what = {
         "test": "held-out test pictures, on which nothing was chosen",
-        "validation": "validation pictures, on which the temperature and the recipe were chosen: a little too kind",
+        "validation": "validation pictures, on which the temperature was fitted: a little too kind",
         "train": "training pictures: this says nothing about new ones",
     }.get(figures.part, f"pictures of the part {figures.part}")
     looked = "the item found on it" if figures.crop == "item" else "the whole picture"

@@ -22,6 +22,7 @@ from convert.measure import (
     LITERT,
     TFLITE,
     Answers,
+    Runner,
     described,
     in_fresh_process,
     installed,
@@ -55,13 +56,13 @@ class Plan:
     locate: bool = False
 
 
-def verify(folder: Path, plan: Plan, float_model: FloatModel | None = None) -> Figures:
-    """Measure a model folder. Raises ModelError, DataError, ImageError, RecipeError."""
+def verify(folder: Path, plan: Plan, float_model: FloatModel | None = None, run: Runner = in_fresh_process) -> Figures:
+    """Measure a model folder; `run` asks the packaged file. Raises ModelError, DataError, ImageError, RecipeError."""
     manifest = load(folder)
     samples = list(dict.fromkeys((*plan.samples, *plan.robust)))
     truth = truth_of(samples, manifest.labels)
     files = [sample.path for sample in samples]
-    answers = in_fresh_process(measure, folder, [*files, *plan.unknown], plan.locate)
+    answers = run(measure, folder, [*files, *plan.unknown], plan.locate)
     reference = None if float_model is None else ask(float_model, files, manifest, plan.locate)
     position = {sample: i for i, sample in enumerate(samples)}
 
@@ -88,29 +89,28 @@ def verify(folder: Path, plan: Plan, float_model: FloatModel | None = None) -> F
         threshold=threshold,
         coverage=points,
         sources=tuple(evaluate.scores(group(*source), manifest) for source in sources(plan.robust).items()),
-        robustness=_robustness(folder, plan, main, manifest),
+        robustness=_robustness(folder, plan, main, manifest, run),
         unknown=judge_unknown(main.answers, unknown, manifest),
-        other_runtime=_other_runtime(folder, plan, main, manifest),
+        other_runtime=_other_runtime(folder, plan, main, manifest, run),
         mistakes=evaluate.mistakes(main, _names(plan.samples), manifest),
     )
 
 
-def _robustness(folder: Path, plan: Plan, main: Group, manifest: Manifest) -> Robustness | None:
+def _robustness(folder: Path, plan: Plan, main: Group, manifest: Manifest, run: Runner) -> Robustness | None:
     if not plan.corrupted:
         return None
     chosen = evaluate.stratified(main.truth, plan.corrupted, SEED)
     files = [plan.samples[i].path for i in chosen]
-    measured = in_fresh_process(measure_corrupted, folder, files, plan.locate, SEED)
-    logits = {cell: found.logits for cell, found in measured.items()}
+    logits = run(measure_corrupted, folder, files, plan.locate, SEED)
     return evaluate.robustness(main.logits[chosen], logits, main.truth[chosen], manifest, SEED)
 
 
-def _other_runtime(folder: Path, plan: Plan, main: Group, manifest: Manifest) -> Compared | None:
+def _other_runtime(folder: Path, plan: Plan, main: Group, manifest: Manifest, run: Runner) -> Compared | None:
     if not installed(LITERT) or not installed(TFLITE):
         return None
     chosen = evaluate.stratified(main.truth, _SLOW_PICTURES, SEED)
     files = [plan.samples[i].path for i in chosen]
-    other = in_fresh_process(measure, folder, files, plan.locate, TFLITE)
+    other = run(measure, folder, files, plan.locate, TFLITE)
     return evaluate.compared(other.logits, main.logits[chosen], main.truth[chosen], manifest)
 
 

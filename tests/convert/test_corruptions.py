@@ -19,7 +19,8 @@ def rgb() -> Pixels:
 
 def _damage(rgb: Pixels, name: str, strength: int, seed: int = 1) -> float:
     corrupted = corrupt(rgb, name, strength, (seed, 0))
-    assert (corrupted.shape, corrupted.dtype) == (rgb.shape, np.uint8)
+    assert corrupted.shape == rgb.shape
+    assert corrupted.dtype == np.uint8
     return float(abs(corrupted.astype(float) - rgb).mean())
 
 
