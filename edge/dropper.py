@@ -9,8 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edge.errors import OutboxError
-from edge.model import Decision, Fault, FlapReport, Frame, Outcome, SortEvent, Timing
+from edge.model import Decision, Fault, FlapReport, Frame, Outcome, Problem, SortEvent, Timing
 from edge.parts import Parts
+
+NOT_FALLEN = "an item did not fall at the second try; clear the tray by hand"
 
 
 class Dropper:
@@ -42,7 +44,7 @@ class Dropper:
 
     def jammed(self) -> None:
         """It did not fall at the second try either."""
-        self._parts.reporter.fault(Fault("jam", "an item did not fall at the second try; clear the tray by hand"))
+        self._parts.reporter.fault(Fault("jam", NOT_FALLEN, Problem.JAM))
         self._conclude(Outcome.JAM, "the tray was still occupied after the second drop")
 
     def cleared(self) -> None:
@@ -71,14 +73,14 @@ class Dropper:
             self.write()
         except OutboxError as error:
             # the intent is on disk: the next start publishes it as interrupted
-            self._parts.reporter.fault(Fault("disk", str(error)))
+            self._parts.reporter.fault(Fault("disk", str(error), Problem.DISK_FAILED))
 
     def _check(self, flap: FlapReport) -> bool:
         if flap.ok:
             self._parts.reporter.healed("flap")
         else:
             message = "a flap did not move as told; check its power, its wiring and that nothing blocks it"
-            self._parts.reporter.fault(Fault("flap", message))
+            self._parts.reporter.fault(Fault("flap", message, Problem.FLAP_FAILED))
             self._conclude(Outcome.FLAP_ERROR, "the flap did not move as told")
         return flap.ok
 

@@ -10,7 +10,7 @@ from edge.cycle import Action, Cycle
 from edge.decision import decide
 from edge.dropper import Dropper
 from edge.errors import ModelError, OutboxError
-from edge.model import WHOLE_FRAME, Fault, Frame, Phase, Prediction, Signal, Timing
+from edge.model import WHOLE_FRAME, Fault, Frame, Phase, Prediction, Problem, Signal, Timing
 from edge.parts import Parts
 from edge.preprocess import cut
 
@@ -35,9 +35,9 @@ def _faults_of(parts: Parts) -> Iterator[None]:
     try:
         yield
     except ModelError as error:
-        parts.reporter.fault(Fault("model", str(error)))
+        parts.reporter.fault(Fault("model", str(error), Problem.MODEL_FAILED))
     except OutboxError as error:
-        parts.reporter.fault(Fault("disk", str(error)))
+        parts.reporter.fault(Fault("disk", str(error), Problem.DISK_FAILED))
 
 
 class Sorter:
@@ -54,6 +54,7 @@ class Sorter:
     def handle(self, seen: Frame | Fault) -> None:
         """Take in one frame, or the camera's word that there is none. Raises ModelError, OutboxError."""
         if isinstance(seen, Fault):
+            self._votes.clear()  # what lies there when the camera is back may be something else
             self._parts.reporter.fault(seen)
             return
         self._parts.reporter.healed("camera")

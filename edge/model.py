@@ -41,12 +41,32 @@ class Frame:
     source: str | None = None
 
 
+class Problem(StrEnum):
+    """What can be wrong, by names that do not change: alerts and scripts rely on them. docs/FAULTS.md explains each."""
+
+    CAMERA_LOST = "camera_lost"
+    CAMERA_FROZEN = "camera_frozen"
+    CAMERA_BLACK = "camera_black"
+    MODEL_FAILED = "model_failed"
+    MODEL_CHANGED = "model_changed"
+    FLAP_FAILED = "flap_failed"
+    HAND_IN_CHUTE = "hand_in_chute"
+    JAM = "jam"
+    DISK_FAILED = "disk_failed"
+    DATABASE_REPLACED = "database_replaced"
+    CONFIG_REJECTED = "config_rejected"
+    BROKER_AWAY = "broker_away"
+    OVERHEATED = "overheated"
+    UNDER_VOLTAGE = "under_voltage"
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something is wrong and may heal. `part` is camera, flap, disk, jam or model; `message` says what to check."""
+    """Something is wrong and may heal. `part` is what heals (camera, flap, disk, ...); `message` says what to check."""
 
     part: str
     message: str
+    problem: Problem
 
 
 class Phase(StrEnum):

@@ -77,11 +77,15 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class OutboxStats:
-    """queued: events that wait for the broker. dropped: events lost to the size cap since the outbox was made."""
+    """queued: events that wait for the broker. dropped: events lost to the size cap since the outbox was made.
+
+    damage: what happened to a file that had to be set aside since this program started.
+    """
 
     queued: int
     dropped: int
     last_seq: int
+    damage: str | None = None
 
 
 class Outbox(Protocol):

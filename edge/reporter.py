@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from edge import state as states
 from edge.logs import fields
-from edge.model import Fault, SortEvent
+from edge.model import Fault, Problem, SortEvent
 from edge.ports import Notifier, OutboxStats
 from edge.state import BinState, Health
 
@@ -65,10 +65,12 @@ class Reporter:
         )
 
     def fault(self, fault: Fault) -> None:
-        """A part has a fault; said once in the log, not once a frame."""
-        if fault not in self.state.faults:
-            log.error("fault %s", fields(part=fault.part, message=fault.message))
-            self.state = states.with_fault(self.state, fault)
+        """A part has a fault or is worth a warning; said once in the log, not once a frame."""
+        if fault in self.state.faults or fault in self.state.warnings:
+            return
+        level, word = (logging.WARNING, "warning") if fault.problem in states.WARNINGS else (logging.ERROR, "fault")
+        log.log(level, "%s %s", word, fields(part=fault.part, problem=fault.problem, message=fault.message))
+        self.state = states.with_fault(self.state, fault)
 
     def healed(self, part: str) -> None:
         """A part works (again)."""
@@ -93,9 +95,24 @@ class Reporter:
             uptime_s=int(now_s - self._started_s),
             health=self._health(),
         )
+        self._examine(queue)
         self._told, self._told_s = self.state, now_s
         self._publish(self.state)
         self._notifier.status(states.summary(self.state))
+
+    @property
+    def hot(self) -> bool:
+        """Whether the processor was too hot when last looked at."""
+        return states.has(self.state, Problem.OVERHEATED)
+
+    def _examine(self, queue: OutboxStats) -> None:
+        for part, fault in states.ailments(self.state).items():
+            if fault is None:
+                self.healed(part)
+            else:
+                self.fault(fault)
+        if queue.damage is not None:
+            self.fault(Fault("database", queue.damage, Problem.DATABASE_REPLACED))
 
     def stopped(self, now_s: float) -> None:
         """A clean stop: the last state that dashboards see."""

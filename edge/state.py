@@ -5,7 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from edge.model import Fault, ModelId, Outcome, SortEvent
+from edge.model import Fault, ModelId, Outcome, Problem, SortEvent
+
+HOT_C, COOL_C = 80.0, 75.0  # a Pi throttles itself at 80 to 85 degrees; the gap keeps the warning from flickering
+
+# what a bin goes on sorting with, or has nothing to sort in: said, but no fault
+WARNINGS = frozenset(
+    {
+        Problem.CAMERA_BLACK,
+        Problem.MODEL_CHANGED,
+        Problem.DATABASE_REPLACED,
+        Problem.CONFIG_REJECTED,
+        Problem.BROKER_AWAY,
+        Problem.OVERHEATED,
+        Problem.UNDER_VOLTAGE,
+    }
+)
+HOT = (
+    f"the processor is hotter than {HOT_C:.0f} degrees C: it looks at fewer frames until it is below {COOL_C:.0f}; "
+    "give it shade, air or a heat sink"
+)
+WEAK = "the supply voltage is too low: use the official power supply and a short cable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +49,23 @@ class Health:
     temperature_c: float | None = None
     clock_synced: bool | None = None
     broker: str | None = None  # what is wrong with the connection, None while it is fine
+    under_voltage: bool | None = None
+    model_file: str | None = None  # what is wrong with the file on disk, which is not the one in memory
 
 
 @dataclass(frozen=True, slots=True)
 class BinState:
-    """Counts run since the program started; `state` is starting, ready, fault or stopped."""
+    """Counts run since the program started; `state` is starting, ready, fault or stopped.
+
+    faults keep the bin from sorting; warnings do not, and leave `state` as it is.
+    """
 
     bin_id: str
     model: ModelId
     version: str
     state: str = "starting"
     faults: tuple[Fault, ...] = ()
+    warnings: tuple[Fault, ...] = ()
     items: int = 0
     by_label: Mapping[str, int] = field(default_factory=dict)
     by_compartment: Mapping[str, int] = field(default_factory=dict)
@@ -84,15 +110,47 @@ def counted(state: BinState, event: SortEvent) -> BinState:
 
 
 def with_fault(state: BinState, fault: Fault) -> BinState:
-    """A part has a fault; a newer message of the same part replaces the older one."""
-    others = tuple(f for f in state.faults if f.part != fault.part)
-    return replace(state, faults=(*others, fault), state="fault")
+    """A part has a fault, or is worth a warning; a newer message of the same part replaces the older one."""
+    state = healed(state, fault.part)
+    if fault.problem in WARNINGS:
+        return replace(state, warnings=(*state.warnings, fault))
+    return replace(state, faults=(*state.faults, fault), state="fault")
 
 
 def healed(state: BinState, part: str) -> BinState:
     """A part works again."""
     faults = tuple(f for f in state.faults if f.part != part)
-    return ready(replace(state, faults=faults)) if faults != state.faults else state
+    warnings = tuple(f for f in state.warnings if f.part != part)
+    if (faults, warnings) == (state.faults, state.warnings):
+        return state
+    healthier = replace(state, faults=faults, warnings=warnings)
+    return ready(healthier) if faults != state.faults else healthier
+
+
+def ailments(state: BinState) -> Mapping[str, Fault | None]:
+    """What the computer's health says of each part of it; None where all is well or nothing is known."""
+    health = state.health
+    return {
+        "temperature": _hot(health.temperature_c, state),
+        "power": _if(health.under_voltage, "power", Problem.UNDER_VOLTAGE, WEAK),
+        "broker": _if(health.broker, "broker", Problem.BROKER_AWAY, health.broker),
+        "model_file": _if(health.model_file, "model_file", Problem.MODEL_CHANGED, health.model_file),
+    }
+
+
+def has(state: BinState, problem: Problem) -> bool:
+    """Whether the bin has this problem now."""
+    return any(f.problem is problem for f in (*state.faults, *state.warnings))
+
+
+def _hot(temperature_c: float | None, state: BinState) -> Fault | None:
+    limit_c = COOL_C if has(state, Problem.OVERHEATED) else HOT_C
+    too_hot = temperature_c is not None and temperature_c > limit_c
+    return _if(too_hot, "temperature", Problem.OVERHEATED, HOT)
+
+
+def _if(wrong: object, part: str, problem: Problem, message: str | None) -> Fault | None:
+    return Fault(part, message or "", problem) if wrong else None
 
 
 def summary(state: BinState) -> str:
@@ -100,7 +158,8 @@ def summary(state: BinState) -> str:
     if state.faults:
         return "fault: " + "; ".join(f"{f.part}: {f.message}" for f in state.faults)
     last = f", last {state.last.label} -> {state.last.compartment}" if state.last else ""
-    return f"{state.state}: {state.items} items{last}, {state.queued} events queued"
+    warned = f"; look at: {', '.join(f.problem for f in state.warnings)}" if state.warnings else ""
+    return f"{state.state}: {state.items} items{last}, {state.queued} events queued{warned}"
 
 
 def _plus_one(counts: Mapping[str, int], key: str) -> Mapping[str, int]:

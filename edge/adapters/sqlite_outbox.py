@@ -35,6 +35,7 @@ class SqliteOutbox:
         self._begun: set[str] = set()  # event_ids of this process's intents
         self._last_seq = 0  # in memory too, in case the file is lost while running
         self._damage: sqlite3.Error | None = None
+        self._replaced: str | None = None  # what became of a damaged file
         self._lock = sqlite_file.lock(path)
         try:
             self._interrupt()
@@ -86,7 +87,10 @@ class SqliteOutbox:
             (rows,) = db.execute("SELECT count(*) FROM events").fetchone()
             (dropped,) = db.execute("SELECT value FROM counters WHERE name = 'dropped'").fetchone()
             return OutboxStats(
-                queued=max(0, rows - len(self._begun)), dropped=dropped, last_seq=sqlite_file.last_seq(db)
+                queued=max(0, rows - len(self._begun)),
+                dropped=dropped,
+                last_seq=sqlite_file.last_seq(db),
+                damage=self._replaced,
             )
 
     def close(self) -> None:
@@ -169,7 +173,8 @@ class SqliteOutbox:
         db = sqlite_file.connect(self._path)
         sqlite_file.continue_after(db, self._last_seq)
         go_on = f"seq goes on after {seq}" if (seq := sqlite_file.last_seq(db)) else "its seq is lost and starts again"
-        log.error("%s: %s; set aside as %s, %d events rescued, %s", self._path, cause, aside.name, rescued, go_on)
+        self._replaced = f"{self._path}: {cause}; set aside as {aside.name}, {rescued} events rescued, {go_on}"
+        log.error("%s", self._replaced)
         return db
 
     def _disconnect(self) -> None:

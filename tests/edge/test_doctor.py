@@ -15,7 +15,7 @@ from edge.adapters import pins
 from edge.doctor import Check, Finding, Level, exit_code, render, run_checks, to_dict
 from edge.doctor_checks import BrokerAnswer
 from edge.errors import ConfigError, FlapError, ModelError, PublishError
-from edge.model import Fault, Frame, Prediction
+from edge.model import Fault, Frame, Prediction, Problem
 from edge.testing import FakeCamera, FakeClassifier, FakeClock, blank_frame, prediction_for
 
 
@@ -144,7 +144,7 @@ def test_camera_that_is_missing() -> None:
 def test_camera_that_only_reports_faults_is_not_waited_for_for_ever() -> None:
     def faults() -> Iterator[Frame | Fault]:
         while True:
-            yield Fault("camera", "no picture for 3 s; check the cable")
+            yield Fault("camera", "no picture for 3 s; check the cable", Problem.CAMERA_LOST)
 
     camera = FakeCamera(faults())
     finding = only(doctor_checks.check_camera(camera, FakeClock(step_s=1.0)))
@@ -154,7 +154,7 @@ def test_camera_that_only_reports_faults_is_not_waited_for_for_ever() -> None:
 
 
 def test_camera_that_recovers_is_fine() -> None:
-    seen = [Fault("camera", "reopening"), *frames(90)]
+    seen = [Fault("camera", "reopening", Problem.CAMERA_LOST), *frames(90)]
     assert levels(doctor_checks.check_camera(FakeCamera(seen), FakeClock())) == ["ok"]
 
 

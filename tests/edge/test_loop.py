@@ -2,87 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 
 import pytest
+from fakebin import BATTERY, GLASS, ITEM, Bin
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge import loop
-from edge.decision import Policy
-from edge.delivery import Delivery
 from edge.errors import ModelError
-from edge.model import Box, Fault, Frame, ModelId, Outcome, Phase, Prediction, Signal, SortEvent
-from edge.parts import Clock, Parts, Rules
-from edge.reporter import Reporter
-from edge.state import BinState, Health
-from edge.testing import (
-    FakeCamera,
-    FakeClassifier,
-    FakeClock,
-    FakeFlap,
-    FakeNotifier,
-    FakeObserver,
-    FakeOutbox,
-    FakePublisher,
-    FakeTrigger,
-    blank_frame,
-    prediction_for,
-)
-
-LABELS = ("glass", "battery")
-GLASS, BATTERY = prediction_for(0, 2), prediction_for(1, 2)
-ITEM = [Phase.EMPTY, Phase.MOVING, Phase.SETTLED, Phase.SETTLED, Phase.SETTLED, Phase.EMPTY]
-MODEL = ModelId("m", "1", "0" * 64)
-
-
-@dataclass
-class Bin:
-    """A bin of fakes."""
-
-    signals: Iterable[Signal | Phase]
-    answers: Sequence[Prediction | ModelError] = (GLASS,)
-    flap: FakeFlap = field(default_factory=FakeFlap)
-    outbox: FakeOutbox = field(default_factory=FakeOutbox)
-    seen: Iterable[Frame | Fault] | None = None
-    notifier: FakeNotifier = field(default_factory=FakeNotifier)
-    observer: FakeObserver = field(default_factory=FakeObserver)
-    states: list[BinState] = field(default_factory=list)
-    publisher: FakePublisher = field(default_factory=FakePublisher)
-
-    def run(self, should_stop: Callable[[], bool] = lambda: False) -> list[SortEvent]:
-        frames = self.seen or [blank_frame(i / 10, f"{i}.jpg") for i, _ in enumerate(list(self.signals))]
-        clock = FakeClock(step_s=0.001)
-        self.classifier = FakeClassifier(self.answers)
-        delivery = Delivery(self.outbox, self.publisher)
-        self.reporter = Reporter(
-            BinState("b", MODEL, "1"),
-            publish=self.states.append,
-            notifier=self.notifier,
-            queue=self.outbox.stats,
-            health=Health,
-            now_s=0.0,
-        )
-        ids = iter(range(1000))
-        parts = Parts(
-            camera=FakeCamera(frames),
-            trigger=FakeTrigger(self.signals),
-            classifier=self.classifier,
-            flap=self.flap,
-            outbox=self.outbox,
-            delivery=delivery,
-            reporter=self.reporter,
-            notifier=self.notifier,
-            policy=Policy(LABELS, {"glass": "recycling", "battery": "hazard"}, default="landfill"),
-            rules=Rules(bin_id="b", votes=3, margin=0.25, clear_s=1.0),
-            model=MODEL,
-            clock=Clock(clock, lambda: "2026-01-01T00:00:00.000Z", lambda: False),
-            new_id=lambda: f"id-{next(ids)}",
-            observers=[self.observer],
-        )
-        loop.run(parts, should_stop)
-        return [self.outbox.events[seq] for seq in sorted(self.outbox.finished)]
+from edge.model import Box, Fault, Frame, Outcome, Phase, Problem, Signal
+from edge.testing import FakeFlap, FakeOutbox, FakePublisher, blank_frame, prediction_for
 
 
 def test_an_item_is_dropped_and_published_once() -> None:
@@ -167,7 +96,7 @@ def test_a_flap_that_fails_stops_the_bin_until_the_tray_is_empty() -> None:
 
 
 def test_a_camera_fault_is_told_and_heals() -> None:
-    fault = Fault("camera", "unplugged")
+    fault = Fault("camera", "unplugged", Problem.CAMERA_LOST)
     seen: list[Frame | Fault] = [blank_frame(0), fault, fault]
     gone = Bin([Phase.EMPTY], seen=seen)
     gone.run()

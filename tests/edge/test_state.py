@@ -7,7 +7,7 @@ from dataclasses import replace
 from sample_event import sample_event
 
 from edge import state as states
-from edge.model import Fault, ModelId, Outcome
+from edge.model import Fault, ModelId, Outcome, Problem
 from edge.state import BinState
 
 START = BinState(bin_id="b", model=ModelId("m", "1", "0" * 64), version="1")
@@ -26,17 +26,20 @@ def test_counts_every_item_by_label_compartment_and_outcome() -> None:
 
 
 def test_a_fault_lasts_until_its_part_heals() -> None:
-    state = states.with_fault(states.ready(START), Fault("camera", "gone"))
-    state = states.with_fault(state, Fault("disk", "full"))
+    state = states.with_fault(states.ready(START), Fault("camera", "gone", Problem.CAMERA_LOST))
+    state = states.with_fault(state, Fault("disk", "full", Problem.DISK_FAILED))
     assert state.state == "fault"
     state = states.healed(state, "camera")
-    assert (state.state, state.faults) == ("fault", (Fault("disk", "full"),))
+    assert (state.state, state.faults) == ("fault", (Fault("disk", "full", Problem.DISK_FAILED),))
     assert states.healed(state, "disk").state == "ready"
 
 
 def test_a_newer_message_of_a_part_replaces_the_older() -> None:
-    state = states.with_fault(states.with_fault(START, Fault("camera", "gone")), Fault("camera", "hangs"))
-    assert state.faults == (Fault("camera", "hangs"),)
+    state = states.with_fault(
+        states.with_fault(START, Fault("camera", "gone", Problem.CAMERA_LOST)),
+        Fault("camera", "hangs", Problem.CAMERA_LOST),
+    )
+    assert state.faults == (Fault("camera", "hangs", Problem.CAMERA_LOST),)
 
 
 def test_healing_a_sound_part_changes_nothing() -> None:
@@ -46,4 +49,4 @@ def test_healing_a_sound_part_changes_nothing() -> None:
 def test_the_summary_names_the_fault_or_the_last_item() -> None:
     state = states.counted(states.ready(START), sample_event(seq=1))
     assert states.summary(replace(state, queued=4)) == "ready: 1 items, last glass -> recycling, 4 events queued"
-    assert "camera: gone" in states.summary(states.with_fault(state, Fault("camera", "gone")))
+    assert "camera: gone" in states.summary(states.with_fault(state, Fault("camera", "gone", Problem.CAMERA_LOST)))

@@ -1,0 +1,85 @@
+"""A bin of fakes that runs through a list of frames, for tests of the loop and of faults."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from edge import loop
+from edge.decision import Policy
+from edge.delivery import Delivery
+from edge.errors import ModelError
+from edge.model import Fault, Frame, ModelId, Phase, Prediction, Signal, SortEvent
+from edge.parts import Clock, Parts, Rules
+from edge.ports import Camera
+from edge.reporter import Reporter
+from edge.state import BinState, Health
+from edge.testing import (
+    FakeCamera,
+    FakeClassifier,
+    FakeClock,
+    FakeFlap,
+    FakeNotifier,
+    FakeObserver,
+    FakeOutbox,
+    FakePublisher,
+    FakeTrigger,
+    blank_frame,
+    prediction_for,
+)
+
+LABELS = ("glass", "battery")
+GLASS, BATTERY = prediction_for(0, 2), prediction_for(1, 2)
+ITEM = [Phase.EMPTY, Phase.MOVING, Phase.SETTLED, Phase.SETTLED, Phase.SETTLED, Phase.EMPTY]
+MODEL = ModelId("m", "1", "0" * 64)
+
+
+@dataclass
+class Bin:
+    """A bin of fakes."""
+
+    signals: Iterable[Signal | Phase]
+    answers: Sequence[Prediction | ModelError] = (GLASS,)
+    flap: FakeFlap = field(default_factory=FakeFlap)
+    outbox: FakeOutbox = field(default_factory=FakeOutbox)
+    seen: Iterable[Frame | Fault] | None = None
+    notifier: FakeNotifier = field(default_factory=FakeNotifier)
+    observer: FakeObserver = field(default_factory=FakeObserver)
+    states: list[BinState] = field(default_factory=list)
+    publisher: FakePublisher = field(default_factory=FakePublisher)
+    health: Callable[[], Health] = Health
+    wall: Callable[[], str] = lambda: "2026-01-01T00:00:00.000Z"
+    camera: Camera | None = None
+    clock: FakeClock = field(default_factory=lambda: FakeClock(step_s=0.001))
+
+    def run(self, should_stop: Callable[[], bool] = lambda: False) -> list[SortEvent]:
+        frames = self.seen or [blank_frame(i / 10, f"{i}.jpg") for i, _ in enumerate(list(self.signals))]
+        self.classifier = FakeClassifier(self.answers)
+        delivery = Delivery(self.outbox, self.publisher)
+        self.reporter = Reporter(
+            BinState("b", MODEL, "1"),
+            publish=self.states.append,
+            notifier=self.notifier,
+            queue=self.outbox.stats,
+            health=self.health,
+            now_s=0.0,
+        )
+        ids = iter(range(1000))
+        parts = Parts(
+            camera=self.camera or FakeCamera(frames),
+            trigger=FakeTrigger(self.signals),
+            classifier=self.classifier,
+            flap=self.flap,
+            outbox=self.outbox,
+            delivery=delivery,
+            reporter=self.reporter,
+            notifier=self.notifier,
+            policy=Policy(LABELS, {"glass": "recycling", "battery": "hazard"}, default="landfill"),
+            rules=Rules(bin_id="b", votes=3, margin=0.25, clear_s=1.0),
+            model=MODEL,
+            clock=Clock(self.clock, self.wall, lambda: False),
+            new_id=lambda: f"id-{next(ids)}",
+            observers=[self.observer],
+        )
+        loop.run(parts, should_stop)
+        return [self.outbox.events[seq] for seq in sorted(self.outbox.finished)]
