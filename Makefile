@@ -2,6 +2,7 @@
 BIN := $(if $(wildcard .venv/bin/python),.venv/bin/)
 SCRIPTS := setup.sh .ci/run .githooks/pre-commit $(wildcard tests/*/*.sh)
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help check lint test bench demo format hooks clean
@@ -21,8 +22,8 @@ lint: ## ruff (format and lint), mypy --strict, import-linter, shellcheck
 test: ## pytest; choose with PYTEST_ARGS="-k presence" or "-m 'not slow'"
 	$(BIN)python -m pytest $(PYTEST_ARGS)
 
-bench: ## time of the loop, of the model, of the start; memory
-	$(BIN)python tests/bench/bench.py
+bench: ## loop, start, memory, the model in every runtime; e.g. BENCH_ARGS="--runs 20"
+	$(BIN)python tests/bench/bench.py $(BENCH_ARGS)
 
 demo: ## a simulated bin at work
 	./setup.sh demo

@@ -1,12 +1,14 @@
-"""What the bin costs, measured here and now: `make bench`.
+"""What the bin costs, measured here and now: `make bench`. Arguments are those of `smartbin bench`.
 
 loop: one frame of 640 x 480 through trigger, cycle, delivery and reporter, without the classifier.
-model: one classification, beside the loop's cost in the same process.
 start: from the start of `smartbin run` to READY=1. memory: its peak while sorting.
+Then `smartbin bench` with the shipped model and, where the packages of the extra "bench" are installed, both networks
+in the format of every runtime; they are made in build/bench the first time, and the chart is drawn there.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import resource
 import socket
@@ -19,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge import app, config, demo
+from edge import app, cli, config, demo
 from edge.adapters.no_publisher import NoPublisher
 from edge.adapters.replay import ReplayCamera
 from edge.adapters.sqlite_outbox import SqliteOutbox
@@ -36,19 +38,32 @@ from edge.reporter import Reporter
 from edge.state import BinState, Health
 from edge.testing import FakeClassifier, FakeFlap, prediction_for
 
+BUILD = Path(__file__).resolve().parents[2] / "build" / "bench"
+
 
 def main() -> int:
-    """Print one line a figure."""
+    """Print one line a figure, then the tables."""
     with tempfile.TemporaryDirectory() as folder:
         settings = config.load(demo.CONFIG, {**os.environ, "SMARTBIN_OUTBOX__PATH": f"{folder}/outbox.db"})
         loop_ms, worst_ms = loop_cost(settings, Path(folder))
-        model_ms = model_cost(settings)
         print(f"loop    {loop_ms:6.2f} ms a frame (median; 99th percentile {worst_ms:.2f} ms), classifier left out")
-        print(f"model   {model_ms:6.2f} ms an item (median), {model_ms / loop_ms:.0f} times the loop")
         ready_s, peak_mb = start_and_memory(settings, Path(folder))
         print(f"start   {ready_s:6.2f} s from exec to READY")
-        print(f"memory  {peak_mb:6.0f} MB peak of `smartbin run` over the sample frames")
-    return 0
+        print(f"memory  {peak_mb:6.0f} MB peak of `smartbin run` over the sample frames", flush=True)
+    made = made_formats()
+    models = map(str, [settings.model.path, *made])
+    return cli.main(["bench", *models, "--plot", str(BUILD / "ratios.svg"), *sys.argv[1:]])
+
+
+def made_formats() -> list[Path]:
+    """Folders with the same network for every runtime; what cannot be made is said on stderr and left out."""
+    BUILD.mkdir(parents=True, exist_ok=True)
+    if all(importlib.util.find_spec(name) for name in ("keras", "tf2onnx", "onnxruntime")):
+        # in a process of its own: TensorFlow stays out of this one
+        subprocess.run([sys.executable, "-m", "convert.formats", str(BUILD)], check=False)
+    else:
+        print("only the shipped model: for the other formats pip install 'smart-bin[bench]'", file=sys.stderr)
+    return sorted(path for path in BUILD.iterdir() if (path / "int8.tflite").is_file())
 
 
 def loop_cost(settings: Settings, folder: Path) -> tuple[float, float]:
@@ -96,15 +111,6 @@ def loop_cost(settings: Settings, folder: Path) -> tuple[float, float]:
     outbox.close()
     model.close()
     return statistics.median(took_ms), float(np.percentile(took_ms, 99))
-
-
-def model_cost(settings: Settings, times: int = 30) -> float:
-    """Median of classify() in ms, fitting and quantising included."""
-    model = app.open_classifier(settings)
-    item = np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8)
-    took_ms = [model.classify(item).inference_ms for _ in range(times)]
-    model.close()
-    return statistics.median(took_ms)
 
 
 def start_and_memory(settings: Settings, folder: Path) -> tuple[float, float]:
