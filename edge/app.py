@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from edge import config, loop, manifest
 from edge.adapters import pi_health
 from edge.adapters.beam import BeamTrigger
+from edge.adapters.chute_guard import BeamGuard, Guard
 from edge.adapters.flaps import GpioFlaps, debug_pulse, show_pulse
 from edge.adapters.litert import LiteRtClassifier
 from edge.adapters.no_publisher import NoPublisher
@@ -66,9 +67,9 @@ def run(
         # the pins are taken last and given back first: at rest before anything else ends
         pins = stack.enter_context(pins_for(settings))
         trigger = stack.enter_context(closing(trigger_for(settings, pins)))
-        flap = stack.enter_context(
-            closing(GpioFlaps(flap_settings(settings), pins, log=show_pulse if show_pulses else debug_pulse))
-        )
+        guard = stack.enter_context(guard_for(settings, pins))
+        log_pulse = show_pulse if show_pulses else debug_pulse
+        flap = stack.enter_context(closing(GpioFlaps(flap_settings(settings), pins, log=log_pulse, guard=guard)))
         delivery = Delivery(outbox, publisher)
         reporter = Reporter(
             BinState(bin_id=settings.bin.id, model=classifier.manifest.id, version=VERSION),
@@ -132,7 +133,11 @@ def move_flap(settings: Settings, compartment: str) -> FlapReport:
     if compartment not in settings.compartments:
         known = ", ".join(settings.compartments)
         raise ConfigError([f"there is no compartment {compartment!r}; name one of {known}"])
-    with pins_for(settings) as pins, closing(GpioFlaps(flap_settings(settings), pins, log=show_pulse)) as flaps:
+    with (
+        pins_for(settings) as pins,
+        guard_for(settings, pins) as guard,
+        closing(GpioFlaps(flap_settings(settings), pins, log=show_pulse, guard=guard)) as flaps,
+    ):
         report = flaps.sort(compartment)
     if not report.ok:
         raise FlapError(f"{compartment}: the flap did not move as told; see the lines above")
@@ -210,6 +215,14 @@ def trigger_for(settings: Settings, pins: Any) -> Trigger:
 def pins_for(settings: Settings) -> Any:
     """A gpiozero factory, as a context manager: the Pi's pins, or pins in memory. Raises FlapError."""
     return mock_pins() if settings.flaps.driver == "mock" else real_pins()
+
+
+def guard_for(settings: Settings, pins: Any) -> AbstractContextManager[Guard | None]:
+    """The light barrier that a hand in the chute breaks, where there is one. Raises HardwareError."""
+    flaps = settings.flaps
+    if flaps.guard_pin is None:
+        return nullcontext()
+    return BeamGuard(flaps.guard_pin, pin_factory=pins, broken_is_low=flaps.guard_broken_is_low)
 
 
 def flap_settings(settings: Settings) -> FlapSettings:

@@ -112,9 +112,11 @@ class PolicySettings(Section):
 
 
 class FlapsSettings(Section):
-    """[flaps]. max_s: no move may take longer."""
+    """[flaps]. max_s: no move may take longer. guard_pin: a light barrier that a hand in the chute breaks."""
 
     driver: Literal["gpio", "mock"]
+    guard_pin: Pin | None = None
+    guard_broken_is_low: bool = True
     max_s: Annotated[float, Field(gt=0.0, le=30.0)] = 5.0
 
 
@@ -403,6 +405,7 @@ def _label_problems(compartments: dict[str, dict[str, Any]]) -> list[str]:
 def _pin_problems(table: dict[str, Any], compartments: dict[str, dict[str, Any]]) -> list[str]:
     named = [(f"compartments.{name}.pin", c.get("pin")) for name, c in compartments.items()]
     named += [(f"chute.{key}", _table(table, "chute").get(key)) for key in ("turn_pin", "drop_pin")]
+    named.append(("flaps.guard_pin", _table(table, "flaps").get("guard_pin")))
     if _table(table, "trigger").get("kind") == "beam":
         named.append(("trigger.pin", _table(table, "trigger").get("pin")))
     count = Counter(pin for _, pin in named if isinstance(pin, int))

@@ -12,6 +12,8 @@ from edge.errors import OutboxError
 from edge.model import Decision, Fault, FlapReport, Frame, Outcome, Problem, SortEvent, Timing
 from edge.parts import Parts
 
+HAND = "a hand in the chute stopped the flap; it closes once the hand is gone, take the item off the tray"
+NOT_MOVED = "a flap did not move as told; check its power, its wiring and that nothing blocks it"
 NOT_FALLEN = "an item did not fall at the second try; clear the tray by hand"
 
 
@@ -23,6 +25,7 @@ class Dropper:
         self._open: SortEvent | None = None  # dropped, not yet known whether it fell
         self._unwritten: SortEvent | None = None  # known, not yet on disk
         self._frame: Frame | None = None
+        self._slack = False  # a hand stopped the flap, which is not at rest since
 
     def drop(self, frame: Frame, decision: Decision, timing: Timing, appeared_s: float) -> bool:
         """Commit the intent, move the flap. False when the flap failed. Raises OutboxError before anything moved."""
@@ -39,7 +42,7 @@ class Dropper:
         if self._open is None or self._open.flap is None:
             return True
         again = self._parts.flap.sort(self._open.compartment)
-        self._open = replace(self._open, flap=FlapReport(again.ok, self._open.flap.ms + again.ms))
+        self._open = replace(self._open, flap=replace(again, ms=self._open.flap.ms + again.ms))
         return self._check(again)
 
     def jammed(self) -> None:
@@ -52,8 +55,15 @@ class Dropper:
         self._parts.reporter.healed("jam")
         self._conclude()
 
+    def tend(self) -> None:
+        """Called with every frame: flaps that a hand stopped go to rest once it is gone; write(). Raises OutboxError."""
+        if self._slack and not self._parts.flap.blocked() and self._parts.flap.rest():
+            self._slack = False
+            self._parts.reporter.healed("hand")
+        self.write()
+
     def write(self) -> None:
-        """Commit a known outcome; called with every frame, so a disk that heals is tried again. Raises OutboxError."""
+        """Commit a known outcome; tried again with every frame until the disk takes it. Raises OutboxError."""
         if self._unwritten is None:
             return
         event = self._unwritten
@@ -78,9 +88,12 @@ class Dropper:
     def _check(self, flap: FlapReport) -> bool:
         if flap.ok:
             self._parts.reporter.healed("flap")
+        elif flap.problem is Problem.HAND_IN_CHUTE:
+            self._slack = True
+            self._parts.reporter.fault(Fault("hand", HAND, Problem.HAND_IN_CHUTE))
+            self._conclude(Outcome.FLAP_ERROR, "a hand was in the chute")
         else:
-            message = "a flap did not move as told; check its power, its wiring and that nothing blocks it"
-            self._parts.reporter.fault(Fault("flap", message, Problem.FLAP_FAILED))
+            self._parts.reporter.fault(Fault("flap", NOT_MOVED, Problem.FLAP_FAILED))
             self._conclude(Outcome.FLAP_ERROR, "the flap did not move as told")
         return flap.ok
 

@@ -5,6 +5,7 @@ SmartBinError                exit code 1
 |- HardwareError             3
 |  |- CameraError               the camera is missing, hangs or lost its stream
 |  `- FlapError                 a pin is taken, a move took too long
+|     `- HandError               somebody reaches into the chute
 |- ModelError                4  model.json or the file beside it
 |- ImageError                1  a picture that cannot be used
 |- OutboxError               1  the disk is full or the database cannot be used
@@ -44,6 +45,10 @@ class CameraError(HardwareError):
 
 class FlapError(HardwareError):
     """A flap cannot be moved, or did not finish in its time."""
+
+
+class HandError(FlapError):
+    """Somebody reaches into the chute: nothing may move."""
 
 
 class ModelError(SmartBinError):

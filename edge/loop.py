@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from edge import cycle
 from edge.cycle import Action, Cycle
@@ -56,8 +57,12 @@ class Sorter:
         if isinstance(seen, Fault):
             self._votes.clear()  # what lies there when the camera is back may be something else
             self._parts.reporter.fault(seen)
-            return
-        self._parts.reporter.healed("camera")
+        else:
+            self._parts.reporter.healed("camera")
+            self._see(seen)
+        self._dropper.tend()
+
+    def _see(self, seen: Frame) -> None:
         signal = self._look(seen)
         self._cycle, action = cycle.step(self._cycle, signal, seen.at_s, self._parts.rules.clear_s)
         match action:
@@ -71,7 +76,6 @@ class Sorter:
                 self._dropper.jammed()
             case Action.CLEAR:
                 self._dropper.cleared()
-        self._dropper.write()
 
     def close(self) -> None:
         """The end of the run."""
@@ -79,6 +83,8 @@ class Sorter:
 
     def _look(self, frame: Frame) -> Signal:
         signal = self._parts.trigger.observe(frame)
+        if signal.phase is Phase.SETTLED and self._parts.flap.blocked():
+            signal = replace(signal, phase=Phase.MOVING)  # nothing is settled while a hand is in the chute
         for observer in self._parts.observers:
             observer.saw(frame, signal)
         if signal.phase in (Phase.EMPTY, Phase.LEARNING):

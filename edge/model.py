@@ -134,10 +134,11 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class FlapReport:
-    """What a flap did. ok is False when the move failed or took longer than it may."""
+    """What a flap did. ok is False when the move failed, took too long or was stopped; problem says which."""
 
     ok: bool
     ms: float
+    problem: Problem | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,11 +57,15 @@ class Flap(Protocol):
     def sort(self, compartment: str) -> FlapReport:
         """Open the way to a compartment, let the item fall, return to rest. Returns within the configured maximum.
 
-        A move that fails or takes too long is reported as ok=False, with the flaps driven to rest.
+        A move that fails or takes too long is reported as ok=False, with the flaps driven to rest. A hand in the chute
+        stops it at once, with nothing driven at all: rest() once it is gone.
         """
 
-    def rest(self) -> None:
-        """Drive every flap to rest. Safe at any moment."""
+    def rest(self) -> bool:
+        """Drive every flap to rest. Safe at any moment. False when one did not get there, or a hand is in the way."""
+
+    def blocked(self) -> bool:
+        """Whether a hand is in the chute, so that nothing may move. Cheap; asked with every frame."""
 
     def close(self) -> None:
         """rest(), then give the pins back."""

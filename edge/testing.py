@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from edge.errors import CameraError, ModelError, OutboxError
-from edge.model import Fault, FlapReport, Frame, Phase, Pixels, Prediction, Signal, SortEvent
+from edge.model import Fault, FlapReport, Frame, Phase, Pixels, Prediction, Problem, Signal, SortEvent
 from edge.ports import OutboxStats, Stored
 
 
@@ -95,10 +95,15 @@ class FakeClassifier:
 
 
 class FakeFlap:
-    """Notes every move; the moves whose number is in `fails` report ok=False."""
+    """Notes every move; the moves whose number is in `fails` report ok=False.
+
+    hand: whether somebody reaches into the chute; set it in before_move to have the move stopped.
+    """
 
     def __init__(self, fails: Iterable[int] = (), before_move: Callable[[], None] | None = None) -> None:
         self.moves: list[str] = []
+        self.hand = False
+        self.at_rest = True
         self._fails = frozenset(fails)
         self._before_move = before_move or (lambda: None)
         self.closed = False
@@ -106,10 +111,19 @@ class FakeFlap:
     def sort(self, compartment: str) -> FlapReport:
         self._before_move()
         self.moves.append(compartment)
-        return FlapReport(ok=len(self.moves) not in self._fails, ms=10.0)
+        self.at_rest = not self.hand
+        if self.hand:
+            return FlapReport(ok=False, ms=5.0, problem=Problem.HAND_IN_CHUTE)
+        ok = len(self.moves) not in self._fails
+        return FlapReport(ok, ms=10.0, problem=None if ok else Problem.FLAP_FAILED)
 
-    def rest(self) -> None:
-        """Always at rest."""
+    def rest(self) -> bool:
+        """Only a hand keeps it from rest."""
+        self.at_rest = not self.hand
+        return self.at_rest
+
+    def blocked(self) -> bool:
+        return self.hand
 
     def close(self) -> None:
         self.closed = True

@@ -1,4 +1,8 @@
-"""All flaps of the bin, through gpiozero. Safe means closed: whatever happens, everything ends at rest and quiet."""
+"""All flaps of the bin, through gpiozero. Safe means closed: whatever happens, everything ends at rest and quiet.
+
+The exception is a hand in the chute: a flap that closes could pinch it. Then nothing is driven at all, servos go slack,
+and they are driven to rest once the hand is gone.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +14,21 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 
+from edge.adapters.chute_guard import Guard, NoGuard
 from edge.adapters.deadman import NewTimer, new_timer
 from edge.adapters.drives import open_drives
 from edge.adapters.pins import gpio_errors, real_pins
-from edge.errors import ConfigError, FlapError
+from edge.errors import ConfigError, FlapError, HandError
 from edge.flap_plan import Step, duration_s, problems, rest_steps, sort_steps
 from edge.flap_settings import FlapSettings
 from edge.logs import fields
-from edge.model import FlapReport
+from edge.model import FlapReport, Problem
 
 log = logging.getLogger(__name__)
 
 ROUNDING_S = 1e-6  # sums of step durations are not exact
+GUARD_EVERY_S = 0.01  # how often the guard is looked at while something moves: a servo turns 5 degrees meanwhile
+HAND = "something is in the chute"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +55,7 @@ class GpioFlaps:
 
     pin_factory: a gpiozero factory that the caller keeps and closes; without one the Pi's own is opened, then closed.
     timer: makes the timers that act when the program hangs in the middle of a move.
-    log: told every pulse when it ended.
+    log: told every pulse when it ended. guard: says whether a hand is in the chute.
     """
 
     def __init__(
@@ -60,6 +67,7 @@ class GpioFlaps:
         clock: Callable[[], float] = time.monotonic,
         timer: NewTimer = new_timer,
         log: Callable[[Pulse], None] = debug_pulse,
+        guard: Guard | None = None,
     ) -> None:
         """Take the pins and drive every flap to rest. Raises ConfigError, FlapError."""
         wrong = problems(settings)
@@ -67,6 +75,8 @@ class GpioFlaps:
             raise ConfigError(wrong)
         self._settings = settings
         self._sleep, self._clock, self._timer, self._log = sleep, clock, timer, log
+        self._guard = guard or NoGuard()
+        self._guarded = guard is not None
         self._pulses: dict[int, tuple[float, float]] = {}  # pin -> value, since when
         self._at_rest = False  # told so, and given the time to get there
         self._closed = False
@@ -75,7 +85,9 @@ class GpioFlaps:
             self._drives = open_drives(settings.flaps.values(), factory, timer, opened)
             failures = self._drive_to_rest()
             if failures:
-                raise FlapError(f"a flap cannot be driven to rest: {failures[0]}; check the GPIO chip and its driver")
+                raise FlapError(
+                    f"a flap cannot be driven to rest: {failures[0]}; check the chute, the GPIO chip and its driver"
+                )
             self._opened = opened.pop_all()
         atexit.register(self.close)
 
@@ -84,23 +96,30 @@ class GpioFlaps:
         steps = self._steps(compartment)
         started_s = self._clock()
         ok = self._at_rest = False
+        problem: Problem | None = None
         try:
             with self._deadman():
                 self._run(steps, started_s + self._settings.max_s)
             ok = self._at_rest = True
         except FlapError as error:
             log.error("flap failed %s", fields(compartment=compartment, reason=error))
+            problem = Problem.HAND_IN_CHUTE if isinstance(error, HandError) else Problem.FLAP_FAILED
         finally:
             # also when a signal handler or a bug ends the move: nothing stays open
             if not ok:
                 self.rest()
-        return FlapReport(ok, (self._clock() - started_s) * 1000)
+        return FlapReport(ok, (self._clock() - started_s) * 1000, problem)
 
-    def rest(self) -> None:
+    def rest(self) -> bool:
         """Drive every flap to rest and end the pulses. What fails is logged, the others are driven all the same."""
         if not self._closed:
             for failure in self._drive_to_rest():
                 log.error("flap not at rest %s", fields(reason=failure))
+        return self._at_rest
+
+    def blocked(self) -> bool:
+        """Whether the guard sees a hand."""
+        return self._guard.broken()
 
     def close(self) -> None:
         """Drive to rest what is not there already, then give the pins back. Closing twice is fine."""
@@ -146,16 +165,31 @@ class GpioFlaps:
         """What failed. Uses no timer: it also runs in the timer's own thread, and when the interpreter ends."""
         self._at_rest = False
         failures = []
-        for step in rest_steps(self._settings.flaps.values()):
-            try:
-                self._tell(step)
-            except FlapError as error:
-                failures.append(str(error))
-            self._hold(step)  # also after a failure: the other servos are on their way
+        try:
+            for step in rest_steps(self._settings.flaps.values()):
+                failures += self._tried(step)
+                self._hold(step)  # also after a failure: the other servos are on their way
+        except HandError as error:
+            failures += [str(error), *self._let_go()]
         self._at_rest = not failures
         return failures
 
+    def _let_go(self) -> list[str]:
+        """End every pulse at once: servos go slack, coils off. What failed."""
+        return [failure for pin in self._drives for failure in self._tried(Step(pin, None))]
+
+    def _tried(self, step: Step) -> list[str]:
+        try:
+            self._tell(step)
+        except HandError:
+            raise
+        except FlapError as error:
+            return [str(error)]
+        return []
+
     def _tell(self, step: Step) -> None:
+        if step.value is not None:  # to let go is always safe
+            self._mind_the_hand()
         try:
             self._drives[step.pin].set(step.value)
         except gpio_errors() as error:
@@ -168,8 +202,18 @@ class GpioFlaps:
             self._pulses[step.pin] = (step.value, now_s)
 
     def _hold(self, step: Step) -> None:
-        if step.hold_s > 0:
-            self._sleep(step.hold_s)
+        if not self._guarded:
+            if step.hold_s > 0:
+                self._sleep(step.hold_s)
+            return
+        until_s = self._clock() + step.hold_s
+        while (left_s := until_s - self._clock()) > 0:
+            self._mind_the_hand()
+            self._sleep(min(GUARD_EVERY_S, left_s))
+
+    def _mind_the_hand(self) -> None:
+        if self._guard.broken():
+            raise HandError(HAND)
 
     @contextmanager
     def _deadman(self) -> Iterator[None]:

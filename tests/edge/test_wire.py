@@ -40,7 +40,7 @@ def test_an_event_is_written_exactly_so() -> None:
         b'{"schema":1,"event_id":"0198","bin_id":"lobby-1","seq":412,"time":"2026-11-24T14:03:05.120Z",'
         b'"clock_synced":true,"outcome":"sorted","label":"glass","confidence":0.97,"compartment":"recycling",'
         b'"compartment_confidence":0.99,"reason":null,"top":[{"label":"glass","p":0.97},{"label":"plastic","p":0.02}],'
-        b'"votes":3,"flap":{"ok":true,"ms":812.0},'
+        b'"votes":3,"flap":{"ok":true,"ms":812.0,"problem":null},'
         b'"timing_ms":{"settle":300.0,"inference":41.0,"decide":0.2,"total":1190.0},'
         b'"model":{"name":"garbage10","version":"1.2.0","sha256":"ab12"},"image":null}'
     )

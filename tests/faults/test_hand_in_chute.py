@@ -1,0 +1,159 @@
+"""A hand in the chute while a flap moves: everything stops at once, and closes by itself when the hand is gone.
+
+With gpiozero's mock pins: what the servo's pin shows is read back from the pin, not from the program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from fakebin import ITEM, Bin
+from gpiozero.pins.mock import MockFactory
+
+from edge.adapters.chute_guard import BeamGuard
+from edge.adapters.flaps import GpioFlaps
+from edge.adapters.pins import mock_pins
+from edge.errors import FlapError
+from edge.flap_settings import AnyFlap, FlapSettings, ServoFlap, SolenoidFlap
+from edge.model import Outcome, Phase, Problem
+from edge.testing import FakeClock, FakeFlap
+
+GUARD_PIN, SERVO_PIN, COIL_PIN = 22, 12, 5
+FLAPS: dict[str, AnyFlap] = {
+    "servo": ServoFlap(SERVO_PIN, open_s=0.6, settle_s=0.4),
+    "coil": SolenoidFlap(COIL_PIN, pulse_s=0.5),
+}
+
+
+class Bench:
+    """Flaps on mock pins with a guard; `at` lets something happen at a moment of the clock that the flaps sleep on."""
+
+    def __init__(self, broken_is_low: bool = True) -> None:
+        self.clock = FakeClock()
+        self.at: list[tuple[float, Callable[[], None]]] = []
+        self.factory: MockFactory = mock_pins()
+        self._broken_is_low = broken_is_low
+        guard = BeamGuard(GUARD_PIN, pin_factory=self.factory, broken_is_low=broken_is_low)
+        self.hand(False)
+        self.flaps = GpioFlaps(
+            FlapSettings(FLAPS), self.factory, sleep=self.sleep, clock=lambda: self.clock.now_s, guard=guard
+        )
+        self.clock.now_s = 0.0
+
+    def hand(self, there: bool) -> None:
+        pin = self.factory.pin(GUARD_PIN)
+        if there == self._broken_is_low:
+            pin.drive_low()
+        else:
+            pin.drive_high()
+
+    def shows(self, pin: int) -> float:
+        return float(self.factory.pin(pin).state)
+
+    def sleep(self, seconds: float) -> None:
+        self.clock.sleep(seconds)
+        while self.at and self.at[0][0] <= self.clock.now_s:
+            self.at.pop(0)[1]()
+
+
+@pytest.fixture(params=[True, False], ids=["broken is low", "broken is high"])
+def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    bench = Bench(request.param)
+    yield bench
+    bench.hand(False)
+    bench.flaps.close()
+
+
+@pytest.mark.parametrize(("name", "pin"), [("servo", SERVO_PIN), ("coil", COIL_PIN)])
+def test_a_hand_stops_the_move_at_once_and_nothing_is_driven(bench: Bench, name: str, pin: int) -> None:
+    driven: list[float] = []
+    bench.at = [(0.2, lambda: driven.append(bench.shows(pin))), (0.2, lambda: bench.hand(True))]
+    report = bench.flaps.sort(name)
+    assert driven[0] > 0, "it was moving"
+    assert bench.shows(pin) == 0, "no pulse, no current"
+    assert (report.ok, report.problem) == (False, Problem.HAND_IN_CHUTE)
+    assert report.ms <= 230, "within a few looks at the guard, not at the end of the step"
+
+
+def test_it_does_not_close_on_the_hand_and_closes_when_it_is_gone(bench: Bench) -> None:
+    bench.at = [(0.2, lambda: bench.hand(True))]
+    bench.flaps.sort("servo")
+    assert not bench.flaps.rest()
+    assert bench.shows(SERVO_PIN) == 0
+    assert bench.flaps.blocked()
+    bench.hand(False)
+    closing: list[float] = []
+    bench.at = [(bench.clock.now_s + 0.1, lambda: closing.append(bench.shows(SERVO_PIN)))]
+    assert bench.flaps.rest()
+    assert closing[0] > 0, "driven to rest"
+    assert bench.flaps.sort("servo").ok
+
+
+def test_a_hand_while_the_flap_closes_stops_it_too(bench: Bench) -> None:
+    bench.at = [(0.7, lambda: bench.hand(True))]
+    assert bench.flaps.sort("servo").problem is Problem.HAND_IN_CHUTE
+    assert bench.shows(SERVO_PIN) == 0
+
+
+def test_nothing_moves_at_all_with_a_hand_there_from_the_start(bench: Bench) -> None:
+    bench.hand(True)
+    report = bench.flaps.sort("coil")
+    assert (report.ok, report.ms, report.problem) == (False, 0.0, Problem.HAND_IN_CHUTE)
+
+
+def test_a_program_that_hangs_does_not_close_on_a_hand_either(bench: Bench) -> None:
+    bench.at = [(0.2, lambda: bench.hand(True)), (0.2, bench.flaps._hanging)]  # the timer calls it
+    bench.flaps.sort("servo")
+    assert bench.shows(SERVO_PIN) == 0
+
+
+def test_a_bin_does_not_start_on_a_hand() -> None:
+    factory = mock_pins()
+    guard = BeamGuard(GUARD_PIN, pin_factory=factory)
+    factory.pin(GUARD_PIN).drive_low()
+    with pytest.raises(FlapError, match="something is in the chute"):
+        GpioFlaps(FlapSettings(FLAPS), factory, sleep=lambda _: None, guard=guard)
+    guard.close()
+
+
+def test_a_cut_cable_of_a_receiver_that_is_low_in_the_light_counts_as_a_hand() -> None:
+    factory = mock_pins()
+    with BeamGuard(GUARD_PIN, pin_factory=factory, broken_is_low=False) as guard:
+        assert guard.broken(), "the pull-up alone"
+
+
+def test_the_event_and_the_state_say_so_and_the_bin_goes_on_by_itself() -> None:
+    phases: list[Phase] = [*ITEM[:-1], *[Phase.SETTLED] * 5, *[Phase.EMPTY] * 3, *ITEM]
+    first = iter([True])
+    seen_states: list[tuple[tuple[str, ...], bool]] = []
+
+    def reach_in() -> None:
+        flap.hand = next(first, False)
+
+    flap = FakeFlap(before_move=reach_in)
+    bin_ = Bin(phases, flap=flap)
+    frames = iter(range(len(phases)))
+
+    def watch() -> bool:
+        number = next(frames)
+        seen_states.append((tuple(f.problem for f in bin_.reporter.state.faults), flap.at_rest))
+        flap.hand = flap.hand and number < 8
+        return False
+
+    events = bin_.run(should_stop=watch)
+    assert [event.outcome for event in events] == [Outcome.FLAP_ERROR, Outcome.SORTED]
+    assert events[0].reason == "a hand was in the chute"
+    assert events[0].flap is not None
+    assert events[0].flap.problem is Problem.HAND_IN_CHUTE
+    assert seen_states[7] == (("hand_in_chute",), False)
+    assert seen_states[9] == ((), True), "at rest and healed with the first frame without the hand"
+    assert not bin_.reporter.state.faults
+
+
+def test_no_item_is_voted_on_while_a_hand_is_in_the_chute() -> None:
+    flap = FakeFlap()
+    flap.hand = True
+    bin_ = Bin([Phase.EMPTY, *[Phase.SETTLED] * 10], flap=flap)
+    assert bin_.run() == []
+    assert flap.moves == []
