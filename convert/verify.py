@@ -59,19 +59,8 @@ class Plan:
 def verify(folder: Path, plan: Plan, float_model: FloatModel | None = None, run: Runner = in_fresh_process) -> Figures:
     """Measure a model folder; `run` asks the packaged file. Raises ModelError, DataError, ImageError, RecipeError."""
     manifest = load(folder)
-    samples = list(dict.fromkeys((*plan.samples, *plan.robust)))
-    truth = truth_of(samples, manifest.labels)
-    files = [sample.path for sample in samples]
-    answers = run(measure, folder, [*files, *plan.unknown], plan.locate)
-    reference = None if float_model is None else ask(float_model, files, manifest, plan.locate)
-    position = {sample: i for i, sample in enumerate(samples)}
-
-    def group(name: str, members: Sequence[Sample]) -> Group:
-        at = np.array([position[sample] for sample in members], dtype=np.int64)
-        return Group(name, answers.of(at), truth[at], None if reference is None else reference[at])
-
-    main = group(plan.part, plan.samples)
-    unknown = answers.of(np.arange(len(samples), len(answers.logits)))
+    asked = _ask(folder, plan, manifest, float_model, run)
+    main = asked.main
     threshold, points = evaluate.coverage(main, manifest)
     confusion = metrics.confusion(main.logits, main.truth, len(manifest.labels))
     return Figures(
@@ -88,11 +77,38 @@ def verify(folder: Path, plan: Plan, float_model: FloatModel | None = None, run:
         reliability=evaluate.reliability(main, manifest.temperature),
         threshold=threshold,
         coverage=points,
-        sources=tuple(evaluate.scores(group(*source), manifest) for source in sources(plan.robust).items()),
+        sources=tuple(evaluate.scores(source, manifest) for source in asked.sources),
         robustness=_robustness(folder, plan, main, manifest, run),
-        unknown=judge_unknown(main.answers, unknown, manifest),
+        unknown=judge_unknown(main.answers, asked.unknown, manifest),
         other_runtime=_other_runtime(folder, plan, main, manifest, run),
         mistakes=evaluate.mistakes(main, _names(plan.samples), manifest),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    main: Group
+    sources: tuple[Group, ...]
+    unknown: Answers
+
+
+def _ask(folder: Path, plan: Plan, manifest: Manifest, float_model: FloatModel | None, run: Runner) -> _Asked:
+    """The answers on everything but corrupted pictures, asked in one go: each picture once."""
+    samples = list(dict.fromkeys((*plan.samples, *plan.robust)))
+    truth = truth_of(samples, manifest.labels)
+    files = [sample.path for sample in samples]
+    answers = run(measure, folder, [*files, *plan.unknown], plan.locate)
+    reference = None if float_model is None else ask(float_model, files, manifest, plan.locate)
+    position = {sample: i for i, sample in enumerate(samples)}
+
+    def group(name: str, members: Sequence[Sample]) -> Group:
+        at = np.array([position[sample] for sample in members], dtype=np.int64)
+        return Group(name, answers.of(at), truth[at], None if reference is None else reference[at])
+
+    return _Asked(
+        main=group(plan.part, plan.samples),
+        sources=tuple(group(*source) for source in sources(plan.robust).items()),
+        unknown=answers.of(np.arange(len(samples), len(answers.logits))),
     )
 
 
