@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ from edge import config, loop, manifest
 from edge.adapters import pi_health
 from edge.adapters.beam import BeamTrigger
 from edge.adapters.chute_guard import BeamGuard, Guard
+from edge.adapters.cooling import CoolingCamera
 from edge.adapters.flaps import GpioFlaps, debug_pulse, show_pulse
 from edge.adapters.litert import LiteRtClassifier
+from edge.adapters.model_watch import ModelWatch
 from edge.adapters.no_publisher import NoPublisher
 from edge.adapters.opencv import OpenCvCamera
 from edge.adapters.paho_publisher import BrokerSettings, PahoPublisher
@@ -28,17 +31,18 @@ from edge.classify import Judge, Verdict, expand, verdicts
 from edge.config import ChuteCompartment, Settings, SolenoidCompartment
 from edge.decision import Policy
 from edge.delivery import Delivery
-from edge.errors import ConfigError, FlapError
+from edge.errors import ConfigError, FlapError, SmartBinError
 from edge.flap_settings import AnyFlap, ChuteFlap, FlapSettings, ServoFlap, SolenoidFlap
 from edge.ids import uuid7
 from edge.manifest import Manifest
-from edge.model import Box, FlapReport
+from edge.model import Box, FlapReport, ModelId
 from edge.parts import Clock, Parts, Rules
 from edge.ports import Camera, Observer, Publisher, Stored, Trigger
 from edge.presence import Settings as PresenceSettings
 from edge.presence import VisionTrigger
+from edge.reload import Reload, never, rejected
 from edge.reporter import Reporter
-from edge.state import BinState, Health
+from edge.state import BinState, Health, with_fault
 from edge.version import VERSION
 from edge.wire import state_json
 
@@ -55,12 +59,60 @@ def run(
     should_stop: Callable[[], bool],
     make_observers: Sequence[MakeObserver] = (),
     show_pulses: bool = True,
+    reload: Reload | None = None,
 ) -> None:
-    """The service: sort until told to stop, or until a replay ends and its events are delivered."""
+    """The service: sort until told to stop, or until a replay ends and its events are delivered.
+
+    A reload takes the parts apart and puts new ones together; the outbox with its seq, the counts and the uptime stay.
+    Where the new ones cannot be had, the old ones are put together again.
+    """
+    notifier = SystemdNotifier(environ)
+    reload = reload or never()
+    wanted: Settings | None = settings
+    state: BinState | None = None
+    with closing(SqliteOutbox(settings.outbox.path, int(settings.outbox.max_mb * 1e6))) as outbox:
+        while wanted is not None:
+            try:
+                with opened(wanted, outbox, notifier, make_observers, show_pulses, state) as parts:
+                    settings = wanted
+                    parts.reporter.ready()
+                    wanted = sort(parts, settings, should_stop, reload)
+                    state = parts.reporter.state
+            except SmartBinError as error:
+                if wanted is settings or state is None:
+                    raise
+                wanted, state = settings, with_fault(state, rejected(str(error)))
+
+
+def sort(parts: Parts, settings: Settings, should_stop: Callable[[], bool], reload: Reload) -> Settings | None:
+    """Until the end, or until there are other settings to go on with."""
+    loop.run(parts, should_stop, lambda: reload.wanted(settings, parts.reporter))
+    if (other := reload.take()) is not None:
+        return other
+    parts.notifier.stopping()
+    parts.reporter.stopped(time.monotonic())
+    if settings.mqtt.enabled:
+        drain(parts.delivery, LAST_ACK_S if should_stop() else DRAIN_S, should_stop)
+    return None
+
+
+@contextmanager
+def opened(
+    settings: Settings,
+    outbox: SqliteOutbox,
+    notifier: SystemdNotifier,
+    make_observers: Sequence[MakeObserver],
+    show_pulses: bool,
+    before: BinState | None,
+) -> Iterator[Parts]:
+    """Everything that the loop works with. before: the state of a bin that is put together anew, to go on from.
+
+    Raises ConfigError, HardwareError, ModelError, PublishError.
+    """
     with ExitStack() as stack:
-        notifier = SystemdNotifier(environ)
         classifier = stack.enter_context(closing(open_classifier(settings)))
-        outbox = stack.enter_context(closing(SqliteOutbox(settings.outbox.path, int(settings.outbox.max_mb * 1e6))))
+        model = classifier.manifest
+        policy = policy_for(settings, model)
         camera = stack.enter_context(closing(camera_for(settings)))
         camera.open()
         publisher = stack.enter_context(closing(publisher_for(settings)))
@@ -72,15 +124,15 @@ def run(
         flap = stack.enter_context(closing(GpioFlaps(flap_settings(settings), pins, log=log_pulse, guard=guard)))
         delivery = Delivery(outbox, publisher)
         reporter = Reporter(
-            BinState(bin_id=settings.bin.id, model=classifier.manifest.id, version=VERSION),
+            first_state(settings, model.id, before),
             publish=lambda state: delivery.publish_state(state_json(state)),
             notifier=notifier,
             queue=outbox.stats,
-            health=lambda: Health(pi_health.temperature_c(), pi_health.clock_synced(), publisher.trouble),
+            health=health_of(publisher, ModelWatch(settings.model.path / model.file, model.sha256)),
             now_s=time.monotonic(),
         )
-        parts = Parts(
-            camera=camera,
+        yield Parts(
+            camera=CoolingCamera(camera, lambda: reporter.hot),
             trigger=trigger,
             classifier=classifier,
             flap=flap,
@@ -88,19 +140,32 @@ def run(
             delivery=delivery,
             reporter=reporter,
             notifier=notifier,
-            policy=policy_for(settings, classifier.manifest),
-            rules=rules_for(settings, classifier.manifest),
-            model=classifier.manifest.id,
+            policy=policy,
+            rules=rules_for(settings, model),
+            model=model.id,
             clock=Clock(time.monotonic, wall_time, pi_health.clock_synced),
             new_id=lambda: uuid7(time.time_ns() // 1_000_000, os.urandom(10)),
             observers=[make(lambda: reporter.state) for make in make_observers],
         )
-        reporter.ready()
-        loop.run(parts, should_stop)
-        notifier.stopping()
-        reporter.stopped(time.monotonic())
-        if settings.mqtt.enabled:
-            drain(delivery, LAST_ACK_S if should_stop() else DRAIN_S, should_stop)
+
+
+def first_state(settings: Settings, model: ModelId, before: BinState | None) -> BinState:
+    """Of a bin that starts, or that goes on with other parts: what was wrong with the old ones is looked at anew."""
+    if before is None:
+        return BinState(bin_id=settings.bin.id, model=model, version=VERSION)
+    config_warning = tuple(fault for fault in before.warnings if fault.part == "config")
+    return replace(before, model=model, faults=(), warnings=config_warning)
+
+
+def health_of(publisher: Publisher, model_watch: ModelWatch) -> Callable[[], Health]:
+    """Looks at the computer, at the broker and at the model's file; cheap."""
+    return lambda: Health(
+        temperature_c=pi_health.temperature_c(),
+        clock_synced=pi_health.clock_synced(),
+        broker=publisher.trouble,
+        under_voltage=pi_health.under_voltage(),
+        model_file=model_watch.trouble(),
+    )
 
 
 def drain(delivery: Delivery, at_most_s: float, should_stop: Callable[[], bool]) -> None:
@@ -168,7 +233,7 @@ def check_routes(settings: Settings, model: Manifest) -> None:
 
 
 def policy_for(settings: Settings, model: Manifest) -> Policy:
-    """What the configuration and the model say about deciding."""
+    """What the configuration and the model say about deciding. Raises ModelError: its statistics cannot be read."""
     return Policy(
         labels=model.labels,
         routes=settings.routes,
@@ -176,6 +241,8 @@ def policy_for(settings: Settings, model: Manifest) -> Policy:
         temperature=model.temperature,
         abstain_below=settings.policy.abstain_below,
         costs=settings.policy.costs,
+        novelty=manifest.load_novelty(settings.model.path, model) if settings.policy.unknown else None,
+        unknown_above=settings.policy.unknown_above,
     )
 
 
@@ -208,7 +275,12 @@ def trigger_for(settings: Settings, pins: Any) -> Trigger:
     trigger = settings.trigger
     if trigger.kind == "beam":
         assert trigger.pin is not None, "config.py requires it for a beam"
-        return BeamTrigger(trigger.pin, settle_frames=trigger.settle_frames, pin_factory=pins)
+        return BeamTrigger(
+            trigger.pin,
+            settle_frames=trigger.settle_frames,
+            broken_is_low=trigger.broken_is_low,
+            pin_factory=pins,
+        )
     return VisionTrigger(PresenceSettings(change=trigger.change, settle_frames=trigger.settle_frames))
 
 

@@ -93,7 +93,10 @@ class ModelSettings(Section):
 
 
 class TriggerSettings(Section):
-    """[trigger]. change: least contrast to the empty tray that counts; clear_s: how long an item may take to fall."""
+    """[trigger]. change: least contrast to the empty tray that counts; clear_s: how long an item may take to fall.
+
+    broken_is_low: of a beam, the level of its receiver while something breaks it.
+    """
 
     kind: Literal["vision", "beam"] = "vision"
     change: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.06
@@ -101,14 +104,21 @@ class TriggerSettings(Section):
     margin: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
     clear_s: Annotated[float, Field(gt=0.0, le=60.0)] = 2.0
     pin: Pin | None = None
+    broken_is_low: bool = True
 
 
 class PolicySettings(Section):
-    """[policy]. costs: for each true compartment, what it costs to put its item into another (1 where not given)."""
+    """[policy]. costs: for each true compartment, what it costs to put its item into another (1 where not given).
+
+    unknown: whether things like nothing the model was trained on go to the default compartment, where the model can
+    tell. unknown_above: how strange that is; 1 is the model's own limit, more lets stranger things be sorted.
+    """
 
     votes: Annotated[int, Field(ge=1, le=50)] = 3
     abstain_below: Share = 0.60
     costs: dict[str, dict[str, Annotated[float, Field(ge=0.0)]]] = {}
+    unknown: bool = True
+    unknown_above: Annotated[float, Field(gt=0.0, le=10.0)] = 1.0
 
 
 class FlapsSettings(Section):

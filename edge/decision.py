@@ -7,8 +7,9 @@
    otherwise. The compartment with the least expected cost, sum over A of p(A) * costs[A][B], is chosen. Without a table
    that is the most probable one. With {"hazard": {"recycling": 20}} nothing goes to recycling while a battery is more
    likely than one in about twenty.
-4. The bin abstains, and the item goes to the default compartment, when the chosen compartment's own probability is
-   below `abstain_below`, or when not more than half of the votes would have chosen it alone.
+4. The bin abstains, and the item goes to the default compartment, when the item is like nothing the model was trained
+   on (edge.novelty, averaged over the votes), when the chosen compartment's own probability is below `abstain_below`,
+   or when not more than half of the votes would have chosen it alone.
 
 `label` is always the most probable label. It need not be one of the chosen compartment's: several smaller labels may
 outweigh it together, a cost may forbid its compartment, or the bin abstained. `compartment_confidence` is the
@@ -25,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.model import Decision, LabelProbability, Outcome, Prediction
+from edge.novelty import Novelty, distance
 
 _Floats = NDArray[np.float64]
 
@@ -35,7 +37,9 @@ class Policy:
 
     labels: in the order of the logits. temperature: > 0, from the manifest. routes: label -> compartment.
     default: the compartment of an item the bin is unsure about. abstain_below: probability, 0..1.
-    costs: true compartment -> chosen compartment -> cost, >= 0. Raises ValueError when these do not fit each other.
+    costs: true compartment -> chosen compartment -> cost, >= 0.
+    novelty: what tells unknown things, or None. unknown_above: times its threshold, from where a thing is unknown.
+    Raises ValueError when these do not fit each other.
     """
 
     labels: tuple[str, ...]
@@ -44,6 +48,8 @@ class Policy:
     temperature: float = 1.0
     abstain_below: float = 0.6
     costs: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    novelty: Novelty | None = None
+    unknown_above: float = 1.0
 
     def __post_init__(self) -> None:
         unrouted = [label for label in self.labels if label not in self.routes]
@@ -68,7 +74,8 @@ def decide(predictions: Sequence[Prediction], policy: Policy) -> Decision:
     mean = votes.mean(axis=0)
     by_compartment = mean @ belongs
     chosen = _cheapest(by_compartment, costs)
-    reason = _doubt(chosen, by_compartment, [_cheapest(vote @ belongs, costs) for vote in votes], policy)
+    choices = [_cheapest(vote @ belongs, costs) for vote in votes]
+    reason = _strange(predictions, policy) or _doubt(chosen, by_compartment, choices, policy)
     compartment = chosen if reason is None else policy.compartments.index(policy.default)
     top = _ranked(mean, policy.labels)
     return Decision(
@@ -111,6 +118,22 @@ def _costs(policy: Policy) -> _Floats:
 def _cheapest(by_compartment: _Floats, costs: _Floats) -> int:
     """Index of the compartment with the least expected cost; of equals, the one the item more probably belongs into."""
     return int(np.lexsort((-by_compartment, by_compartment @ costs))[0])
+
+
+def _strange(predictions: Sequence[Prediction], policy: Policy) -> str | None:
+    """Why the item is none of the labels, or None. Raises ValueError when an embedding is missing or does not fit."""
+    if policy.novelty is None:
+        return None
+    embeddings = [prediction.embedding for prediction in predictions if prediction.embedding is not None]
+    if len(embeddings) < len(predictions):
+        raise ValueError("to tell unknown things each vote must carry the model's embedding")
+    distances = [distance(embedding, policy.novelty.statistics) for embedding in embeddings]
+    strangeness = float(np.mean(distances)) / policy.novelty.threshold
+    if strangeness <= policy.unknown_above:
+        return None
+    # Raised rather than rounded, as _doubt cuts: "1.00 above 1.00" would be a riddle.
+    shown = math.ceil(strangeness * 100 - 1e-3) / 100
+    return f"unknown: like nothing it was trained on ({shown:.2f} above {policy.unknown_above:.2f})"
 
 
 def _doubt(chosen: int, by_compartment: _Floats, choices: Sequence[int], policy: Policy) -> str | None:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator, model_validator
 
+from edge import novelty
 from edge.errors import ModelError
 from edge.model import ModelId
+from edge.novelty import Novelty
 
 FILE_NAME = "model.json"
 
 _Label = Annotated[str, Field(min_length=1)]
+_FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+_Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class _Part(BaseModel):
@@ -39,6 +43,18 @@ class Outputs(_Part):
     embedding: int | None = Field(default=None, ge=0)
 
 
+class Unknown(_Part):
+    """How to tell that a thing is none of the labels; edge.novelty does. file: the statistics, beside model.json.
+
+    threshold: the distance that 95 % of the validation pictures stay within.
+    """
+
+    method: Literal["subspace-angle"] = novelty.METHOD
+    file: _FileName = "unknown.npz"
+    sha256: _Sha256
+    threshold: float = Field(gt=0)
+
+
 class Provenance(_Part):
     """Where the model came from: the data and its licences, the command that trained it, the recipe it used."""
 
@@ -56,12 +72,13 @@ class Manifest(_Part):
     version: str = Field(min_length=1)
     created: str
     backbone: str
-    file: str = Field(default="model.tflite", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    file: _FileName = "model.tflite"
+    sha256: _Sha256
     labels: tuple[_Label, ...] = Field(min_length=2)
     input: Input
     outputs: Outputs
     temperature: float = Field(default=1.0, gt=0)
+    unknown: Unknown | None = None
     metrics: dict[str, JsonValue] = {}
     provenance: Provenance = Provenance()
     licence: str
@@ -74,6 +91,12 @@ class Manifest(_Part):
             raise ValueError(f"named twice: {', '.join(twice)}")
         return labels
 
+    @model_validator(mode="after")
+    def _embeds(self) -> Self:
+        if self.unknown is not None and self.outputs.embedding is None:
+            raise ValueError("unknown things are told by the embedding, but outputs.embedding is not given")
+        return self
+
     @property
     def id(self) -> ModelId:
         """What an event says about the model that answered."""
@@ -81,22 +104,29 @@ class Manifest(_Part):
 
 
 def load(folder: Path) -> Manifest:
-    """The checked manifest of a model folder. Raises ModelError, also when the model file is not the one described."""
-    return load_with_content(folder)[0]
+    """The checked manifest of a model folder. Raises ModelError, also when a file is not the one described."""
+    manifest = load_with_content(folder)[0]
+    load_novelty(folder, manifest)
+    return manifest
 
 
 def load_with_content(folder: Path) -> tuple[Manifest, bytes]:
     """The manifest and the very bytes whose sha256 was checked, so that a file replaced later changes nothing."""
     manifest = _parse(folder / FILE_NAME)
-    path = folder / manifest.file
-    content = _read(path)
-    found = hashlib.sha256(content).hexdigest()
-    if found != manifest.sha256:
-        raise ModelError(
-            f"{path}: sha256 is {found[:12]}…, {FILE_NAME} expects {manifest.sha256[:12]}… ({len(content)} bytes). "
-            "The file is cut, damaged or belongs to another model: copy the whole model folder again."
-        )
-    return manifest, content
+    return manifest, _described(folder / manifest.file, manifest.sha256)
+
+
+def load_novelty(folder: Path, manifest: Manifest) -> Novelty | None:
+    """What tells unknown things from known ones; None where the model does not carry it. Raises ModelError."""
+    unknown = manifest.unknown
+    if unknown is None:
+        return None
+    path = folder / unknown.file
+    content = _described(path, unknown.sha256)
+    try:
+        return Novelty(novelty.from_bytes(content), unknown.threshold)
+    except ValueError as error:
+        raise ModelError(f"{path}: {error}. Package the model again with `smartbin-convert package`.") from error
 
 
 def dump(manifest: Manifest) -> str:
@@ -112,6 +142,18 @@ def _parse(path: Path) -> Manifest:
             ": ".join(filter(None, (".".join(map(str, e["loc"])), e["msg"]))) for e in error.errors(include_url=False)
         )
         raise ModelError(f"{path}: {problems}. Package the model again with `smartbin-convert package`.") from error
+
+
+def _described(path: Path, sha256: str) -> bytes:
+    """The content of a file, when it is the one that model.json describes."""
+    content = _read(path)
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise ModelError(
+            f"{path}: sha256 is {found[:12]}…, {FILE_NAME} expects {sha256[:12]}… ({len(content)} bytes). "
+            "The file is cut, damaged or belongs to another model: copy the whole model folder again."
+        )
+    return content
 
 
 def _read(path: Path) -> bytes:

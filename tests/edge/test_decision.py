@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from edge.decision import Policy, decide
 from edge.model import Decision, Outcome, Prediction
+from edge.novelty import Novelty, Statistics
 
 _LABELS = ("battery", "biological", "glass", "paper", "trash")
 _ROUTES = {
@@ -247,3 +249,66 @@ def test_the_temperature_never_changes_what_one_vote_says(votes: list[Prediction
     best = max(one, key=one.__getitem__)
 
     assert other[best] == pytest.approx(max(other.values()))
+
+
+_NOVELTY = Novelty(Statistics(np.eye(4, dtype=np.float32)[:, :1]), threshold=0.5)
+
+
+def _knowing(unknown_above: float = 1.0) -> Policy:
+    return replace(_policy(), novelty=_NOVELTY, unknown_above=unknown_above)
+
+
+def _at(distance: float, **probabilities: float) -> Prediction:
+    """A vote whose embedding has this distance (0..1)."""
+    embedding = np.array([np.sqrt(1 - distance**2), distance, 0, 0], dtype=np.float32) * 7
+    return replace(_vote(**probabilities), embedding=embedding)
+
+
+def test_an_unknown_thing_goes_to_the_default_compartment_however_sure_the_answer() -> None:
+    decision = decide([_at(0.711, paper=0.99)], _knowing())
+
+    assert (decision.outcome, decision.compartment) == (Outcome.ABSTAINED, "landfill")
+    assert decision.reason == "unknown: like nothing it was trained on (1.43 above 1.00)"
+    assert (decision.label, decision.compartment_confidence < 0.01) == ("paper", True)
+
+
+def test_a_thing_like_those_trained_on_is_sorted() -> None:
+    assert decide([_at(0.49, paper=0.99)], _knowing()).outcome is Outcome.SORTED
+
+
+def test_the_votes_distances_are_averaged() -> None:
+    near, far = _at(0.30, paper=0.99), _at(0.66, paper=0.99)
+
+    assert decide([near, far], _knowing()).outcome is Outcome.SORTED
+    assert decide([near, far, far], _knowing()).outcome is Outcome.ABSTAINED
+
+
+def test_the_limit_can_be_widened() -> None:
+    assert decide([_at(0.7, paper=0.99)], _knowing(unknown_above=1.5)).outcome is Outcome.SORTED
+
+
+def test_just_above_the_limit_never_reads_as_at_it() -> None:
+    assert "(1.01 above 1.00)" in (decide([_at(0.5002, paper=0.99)], _knowing()).reason or "")
+
+
+def test_unknown_is_the_better_reason_than_unsure() -> None:
+    reason = decide([_at(0.9, paper=0.3)], _knowing()).reason
+
+    assert reason is not None
+    assert reason.startswith("unknown: ")
+
+
+def test_a_known_thing_is_still_doubted() -> None:
+    reason = decide([_at(0.1, paper=0.3)], _knowing()).reason
+
+    assert reason is not None
+    assert reason.startswith("unsure: ")
+
+
+def test_without_statistics_embeddings_are_not_looked_at() -> None:
+    assert decide([_at(1.0, paper=0.99)], _policy()).outcome is Outcome.SORTED
+
+
+def test_statistics_need_embeddings() -> None:
+    with pytest.raises(ValueError, match="each vote must carry the model's embedding"):
+        decide([_at(0.1, paper=0.99), _vote(paper=0.99)], _knowing())

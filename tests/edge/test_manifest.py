@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from tinymodel import write_tiny_model
 
-from edge import manifest
+from edge import manifest, novelty
 from edge.errors import ModelError
+from edge.novelty import Statistics
 
 
 @pytest.fixture
@@ -109,3 +112,61 @@ def test_all_mistakes_come_at_once(folder: Path) -> None:
 
     with pytest.raises(ModelError, match=r"labels: .*temperature: "):
         manifest.load(folder)
+
+
+@pytest.fixture
+def knowing(folder: Path) -> Path:
+    """The same with statistics."""
+    content = novelty.to_bytes(Statistics(np.eye(12, dtype=np.float32)[:, :3]))
+    (folder / "unknown.npz").write_bytes(content)
+    _change(folder, unknown={"sha256": hashlib.sha256(content).hexdigest(), "threshold": 0.4})
+    return folder
+
+
+def test_the_statistics_are_read(knowing: Path) -> None:
+    found = manifest.load_novelty(knowing, manifest.load(knowing))
+
+    assert found is not None
+    assert (found.threshold, found.statistics.basis.shape) == (0.4, (12, 3))
+
+
+def test_a_model_without_statistics_is_fine(folder: Path) -> None:
+    assert manifest.load_novelty(folder, manifest.load(folder)) is None
+    assert "unknown" in json.loads(manifest.dump(manifest.load(folder)))
+
+
+def test_statistics_that_are_gone_are_missed(knowing: Path) -> None:
+    (knowing / "unknown.npz").unlink()
+
+    with pytest.raises(ModelError, match=r"unknown\.npz: No such file"):
+        manifest.load(knowing)
+
+
+def test_damaged_statistics_are_refused(knowing: Path) -> None:
+    path = knowing / "unknown.npz"
+    path.write_bytes(path.read_bytes()[:-1])
+
+    with pytest.raises(ModelError, match=r"unknown\.npz: sha256 is .* copy the whole"):
+        manifest.load(knowing)
+
+
+def test_something_else_in_their_place_is_refused(knowing: Path) -> None:
+    (knowing / "unknown.npz").write_bytes(b"?")
+    _change(knowing, unknown={"sha256": hashlib.sha256(b"?").hexdigest(), "threshold": 0.4})
+
+    with pytest.raises(ModelError, match=r"unknown\.npz: not a \.npz .* Package the model again"):
+        manifest.load(knowing)
+
+
+def test_statistics_without_an_embedding_make_no_sense(knowing: Path) -> None:
+    _change(knowing, outputs={"logits": 0})
+
+    with pytest.raises(ModelError, match=r"outputs\.embedding is not given"):
+        manifest.load(knowing)
+
+
+def test_a_method_that_is_not_known_is_refused(knowing: Path) -> None:
+    _change(knowing, unknown={"method": "guess", "sha256": "0" * 64, "threshold": 0.4})
+
+    with pytest.raises(ModelError, match=r"unknown\.method"):
+        manifest.load(knowing)

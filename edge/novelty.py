@@ -1,0 +1,67 @@
+"""How strange a thing is to the model: how far its embedding points away from all that it was trained on. Pure.
+
+Embeddings of what a model was trained on lie close to a subspace of a few dozen of their 1280 dimensions; what it never
+met leaves that subspace. Their length says little, so it is divided out, and what is left is the sine of an angle.
+(Cook et al. 2020, "Outlier detection through null space analysis of neural networks"; the residual of Wang et al. 2022,
+"ViM: out-of-distribution with virtual-logit matching", is the same without the division.)
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+METHOD: Final = "subspace-angle"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Statistics:
+    """basis: float32 (features, dimensions), orthonormal columns that span what was trained on."""
+
+    basis: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Novelty:
+    """threshold: the distance, > 0, beyond which a thing is unknown."""
+
+    statistics: Statistics
+    threshold: float
+
+
+def distance(embedding: NDArray[np.float32], statistics: Statistics) -> float:
+    """How strange, 0 (like what was trained on) to 1, of float32 (features,). Raises ValueError: another model's."""
+    basis = statistics.basis
+    if embedding.shape != basis.shape[:1]:
+        raise ValueError(
+            f"the embedding has the shape {embedding.shape}, the statistics are of {basis.shape[0]} features"
+        )
+    length = float(np.linalg.norm(embedding))
+    if length == 0:
+        return 1.0  # it points nowhere, so not where anything known does
+    within = float(np.linalg.norm(embedding @ basis)) / length
+    return float(np.sqrt(max(0.0, 1 - within**2)))
+
+
+def to_bytes(statistics: Statistics) -> bytes:
+    """The content of the statistics file: a .npz with `basis`."""
+    stream = io.BytesIO()
+    np.savez(stream, basis=statistics.basis.astype(np.float32))
+    return stream.getvalue()
+
+
+def from_bytes(content: bytes) -> Statistics:
+    """What to_bytes made. Raises ValueError when it is something else."""
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            basis = np.asarray(arrays["basis"], dtype=np.float32)
+    except (OSError, EOFError, KeyError, ValueError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+        raise ValueError(f"not a .npz file with an array `basis` ({error})") from error
+    if basis.ndim != 2 or not np.isfinite(basis).all():
+        raise ValueError(f"`basis` must be finite numbers (features, dimensions), not of shape {basis.shape}")
+    return Statistics(basis)
