@@ -148,6 +148,25 @@ class Publisher(Protocol):
         """Publish `offline`, disconnect cleanly, within a second."""
 
 
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One message on cmd/<name>. retained: the broker kept it from earlier. payload: may be cut when far too long."""
+
+    name: str
+    payload: bytes
+    retained: bool = False
+
+
+class Inbox(Protocol):
+    """Commands for the bin. Never blocks."""
+
+    def take(self) -> Received | None:
+        """The oldest one that was not taken yet."""
+
+    def reply(self, name: str, payload: bytes) -> bool:
+        """Publish on reply/<name>. False when it cannot be taken now: try again later."""
+
+
 class Notifier(Protocol):
     """Tells the service manager how things are."""
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from edge.errors import CameraError, ModelError, OutboxError
 from edge.model import Fault, FlapReport, Frame, Phase, Pixels, Prediction, Problem, Signal, SortEvent
-from edge.ports import OutboxStats, Stored
+from edge.ports import OutboxStats, Received, Stored
 
 
 def blank_frame(at_s: float = 0.0, source: str | None = None, level: int = 90) -> Frame:
@@ -204,6 +204,23 @@ class FakeOutbox:
     def _write(self) -> None:
         if self.full:
             raise OutboxError("the disk is full")
+
+
+class FakeInbox:
+    """Commands that wait to be taken, and what was replied. While `away` is true no reply is taken."""
+
+    def __init__(self, received: Iterable[Received] = ()) -> None:
+        self.waiting = list(received)
+        self.replies: list[tuple[str, bytes]] = []
+        self.away = False
+
+    def take(self) -> Received | None:
+        return self.waiting.pop(0) if self.waiting else None
+
+    def reply(self, name: str, payload: bytes) -> bool:
+        if not self.away:
+            self.replies.append((name, payload))
+        return not self.away
 
 
 class FakePublisher:

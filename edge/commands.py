@@ -1,0 +1,138 @@
+"""What a sender may ask the bin to do, and what it is answered. Pure; nothing here raises for what a sender wrote."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from edge.state import BinState
+
+MAX_BYTES = 1024
+_NAME = re.compile(r"[a-z0-9-]{1,32}")
+
+_Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
+
+
+class Request(BaseModel):
+    """The payload of every command. id: the sender's, new for each; time: when it was sent (RFC 3339)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: _Id
+    time: AwareDatetime
+
+
+class FlapRequest(Request):
+    """test-flap: move this compartment's flap once."""
+
+    compartment: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")]
+
+
+class _Identified(BaseModel):
+    id: _Id
+
+
+REQUESTS: dict[str, type[Request]] = {
+    "pause": Request,
+    "resume": Request,
+    "status": Request,
+    "test-flap": FlapRequest,
+}
+
+
+class Refusal(StrEnum):
+    """Why a command was not carried out, by names that do not change."""
+
+    UNKNOWN = "unknown_command"
+    TOO_LARGE = "too_large"
+    INVALID = "invalid"
+    TOO_MANY = "too_many"
+    STALE = "stale"
+    BUSY = "busy"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is published on reply/<command>. id: the request's, None where it could not be read."""
+
+    command: str
+    id: str | None
+    ok: bool
+    refusal: Refusal | None = None
+    message: str | None = None
+    state: BinState | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A request that is right in itself. Whether the bin may do it now: see objection()."""
+
+    name: str
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """idle: no item is being voted on, falling or stuck. tray_empty: as last seen."""
+
+    idle: bool
+    paused: bool
+    tray_empty: bool
+
+
+def well_named(name: str) -> str:
+    """The last level of a command's topic, as it may be part of the reply's."""
+    return name if _NAME.fullmatch(name) else "unknown"
+
+
+def parse(name: str, payload: bytes) -> Command | Answer:
+    """One message as a command, or the answer that says what is wrong with it."""
+    if len(payload) > MAX_BYTES:
+        return refused(name, None, Refusal.TOO_LARGE, f"a command has at most {MAX_BYTES} bytes")
+    if name not in REQUESTS:
+        return refused(name, _id_in(payload), Refusal.UNKNOWN, f"the commands are {', '.join(REQUESTS)}")
+    try:
+        return Command(name, REQUESTS[name].model_validate_json(payload))
+    except ValidationError as error:
+        return refused(name, _id_in(payload), Refusal.INVALID, _explained(error))
+
+
+def objection(command: Command, now: Situation, compartments: Collection[str]) -> Answer | None:
+    """Why the bin will not do this now; None when it may."""
+    request = command.request
+    if not isinstance(request, FlapRequest):
+        return None
+    if request.compartment not in compartments:
+        return refused(command.name, request.id, Refusal.INVALID, f"the compartments are {', '.join(compartments)}")
+    if not now.idle:
+        return refused(command.name, request.id, Refusal.BUSY, "an item is on its way; ask again when it is done")
+    if not (now.paused or now.tray_empty):
+        return refused(
+            command.name, request.id, Refusal.BUSY, "something lies on the tray; take it away, or pause first"
+        )
+    return None
+
+
+def refused(name: str, request_id: str | None, refusal: Refusal, message: str) -> Answer:
+    """The answer to a command that is not carried out."""
+    return Answer(name, request_id, ok=False, refusal=refusal, message=message)
+
+
+def _id_in(payload: bytes) -> str | None:
+    """So that a sender knows which of its commands is refused."""
+    try:
+        return _Identified.model_validate_json(payload).id
+    except ValidationError:
+        return None
+
+
+def _explained(error: ValidationError) -> str:
+    """Without what was sent: it would come back to the topic, and into the log."""
+    details = error.errors(include_url=False, include_input=False, include_context=False)
+    return "; ".join(": ".join(filter(None, (".".join(map(str, d["loc"]))[:64], d["msg"][:200]))) for d in details[:4])
