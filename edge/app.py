@@ -58,6 +58,7 @@ def run(
     environ: Mapping[str, str],
     should_stop: Callable[[], bool],
     make_observers: Sequence[MakeObserver] = (),
+    *,
     show_pulses: bool = True,
     reload: Reload | None = None,
 ) -> None:
@@ -73,7 +74,14 @@ def run(
     with closing(SqliteOutbox(settings.outbox.path, int(settings.outbox.max_mb * 1e6))) as outbox:
         while wanted is not None:
             try:
-                with opened(wanted, outbox, notifier, make_observers, show_pulses, state) as parts:
+                with opened(
+                    wanted,
+                    outbox=outbox,
+                    notifier=notifier,
+                    make_observers=make_observers,
+                    show_pulses=show_pulses,
+                    before=state,
+                ) as parts:
                     settings = wanted
                     parts.reporter.ready()
                     wanted = sort(parts, settings, should_stop, reload)
@@ -99,11 +107,12 @@ def sort(parts: Parts, settings: Settings, should_stop: Callable[[], bool], relo
 @contextmanager
 def opened(
     settings: Settings,
+    *,
     outbox: SqliteOutbox,
     notifier: SystemdNotifier,
     make_observers: Sequence[MakeObserver],
     show_pulses: bool,
-    before: BinState | None,
+    before: BinState | None = None,
 ) -> Iterator[Parts]:
     """Everything that the loop works with. before: the state of a bin that is put together anew, to go on from.
 

@@ -24,6 +24,7 @@ from edge.bench import plot, report
 from edge.classify import VerdictOutcome, to_json_dict
 from edge.errors import ConfigError, SmartBinError
 from edge.lines import event_line, verdict_line
+from edge.reload import Reload
 from edge.version import VERSION
 from edge.wire import parse_event
 
@@ -136,7 +137,8 @@ def _config(parser: argparse.ArgumentParser, default: Path | None = DEFAULT_CONF
 
 
 def _run(args: argparse.Namespace) -> int:
-    app.run(config.load(args.config, os.environ), os.environ, _stop_signal())
+    reload = Reload(_reload_signal(), lambda: app.checked_config(args.config, os.environ))
+    app.run(config.load(args.config, os.environ), os.environ, _stop_signal(), reload=reload)
     return 0
 
 
@@ -228,3 +230,17 @@ def _stop_signal() -> Callable[[], bool]:
     signal.signal(signal.SIGTERM, ask)
     signal.signal(signal.SIGINT, ask)
     return stop.is_set
+
+
+def _reload_signal() -> Callable[[], bool]:
+    """SIGHUP asks for a reload. Not at a terminal: there it says that the terminal is gone, and ends the program."""
+    asked = threading.Event()
+
+    def take() -> bool:
+        was_asked = asked.is_set()
+        asked.clear()
+        return was_asked
+
+    if not sys.stderr.isatty():
+        signal.signal(signal.SIGHUP, lambda *_: asked.set())
+    return take

@@ -27,6 +27,11 @@ class Dropper:
         self._frame: Frame | None = None
         self._slack = False  # a hand stopped the flap, which is not at rest since
 
+    @property
+    def idle(self) -> bool:
+        """Whether every item is done with and on disk, and the flaps are at rest."""
+        return self._open is None and self._unwritten is None and not self._slack
+
     def drop(self, frame: Frame, decision: Decision, timing: Timing, appeared_s: float) -> bool:
         """Commit the intent, move the flap. False when the flap failed. Raises OutboxError before anything moved."""
         self.write()
@@ -56,7 +61,7 @@ class Dropper:
         self._conclude()
 
     def tend(self) -> None:
-        """Called with every frame: flaps that a hand stopped go to rest once it is gone; write(). Raises OutboxError."""
+        """Called with every frame: write(), and flaps that a hand stopped go to rest after it. Raises OutboxError."""
         if self._slack and not self._parts.flap.blocked() and self._parts.flap.rest():
             self._slack = False
             self._parts.reporter.healed("hand")

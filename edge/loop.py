@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from edge import cycle
-from edge.cycle import Action, Cycle
+from edge.cycle import Action, Cycle, Stage
 from edge.decision import decide
 from edge.dropper import Dropper
 from edge.errors import ModelError, OutboxError
@@ -16,11 +16,14 @@ from edge.parts import Parts
 from edge.preprocess import cut
 
 
-def run(parts: Parts, should_stop: Callable[[], bool]) -> None:
-    """Sort until should_stop() or the camera's frames end. Faults are reported and heal; they do not end it."""
+def run(parts: Parts, should_stop: Callable[[], bool], between_items: Callable[[], bool] = lambda: False) -> None:
+    """Sort until should_stop() or the camera's frames end. Faults are reported and heal; they do not end it.
+
+    between_items: asked while no item is on its way; True ends the run too.
+    """
     sorter = Sorter(parts)
     for seen in parts.camera.frames():
-        if should_stop():
+        if should_stop() or (sorter.idle and between_items()):
             break
         with _faults_of(parts):
             sorter.handle(seen)
@@ -76,6 +79,11 @@ class Sorter:
                 self._dropper.jammed()
             case Action.CLEAR:
                 self._dropper.cleared()
+
+    @property
+    def idle(self) -> bool:
+        """Whether no item is being voted on, falling, or waiting for the disk."""
+        return self._cycle.stage in (Stage.ARMED, Stage.VOTING) and not self._votes and self._dropper.idle
 
     def close(self) -> None:
         """The end of the run."""

@@ -36,7 +36,7 @@ class Reporter:
         self._notifier = notifier
         self._queue = queue
         self._health = health
-        self._started_s = now_s
+        self._started_s = now_s - state.uptime_s  # a bin that goes on with other parts was up before
         self._told_s = float("-inf")
         self._told = state
 

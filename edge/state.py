@@ -49,7 +49,7 @@ class Health:
     temperature_c: float | None = None
     clock_synced: bool | None = None
     broker: str | None = None  # what is wrong with the connection, None while it is fine
-    under_voltage: bool | None = None
+    under_voltage: bool | None = None  # now or a moment ago
     model_file: str | None = None  # what is wrong with the file on disk, which is not the one in memory
 
 

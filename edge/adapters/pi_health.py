@@ -66,6 +66,15 @@ def temperature_c(root: Path = ROOT) -> float | None:
         return None
 
 
+def under_voltage(root: Path = ROOT) -> bool | None:
+    """Whether the supply was too low within the last seconds, as the kernel's driver raspberrypi-hwmon saw it."""
+    for folder in root.glob("sys/class/hwmon/hwmon*"):
+        if _text(folder / "name") == "rpi_volt":
+            alarm = _text(folder / "in0_lcrit_alarm")
+            return None if alarm is None else alarm != "0"
+    return None
+
+
 def clock_synced(root: Path = ROOT, kernel: Callable[[], bool] | None = None) -> bool:
     """Whether anything keeps the clock right: systemd-timesyncd leaves a file, others (chrony) tell only the kernel."""
     if (root / "run/systemd/timesync/synchronized").exists():

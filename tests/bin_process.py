@@ -1,4 +1,4 @@
-"""`smartbin run` as a process of its own, as the service manager would start it, for the end-to-end tests."""
+"""`smartbin run` as a process of its own, as the service manager would start it, for tests end to end and of faults."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ROUTES = {
 PINS = {"recycling": 12, "organic": 13, "textile": 18, "hazard": 19, "landfill": 16}
 # a broker that is killed must not lose what it acknowledged, or the bin would be blamed for it
 KEEPS_EVERYTHING = ("allow_anonymous true", "autosave_interval 1", "autosave_on_changes true")
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 def config_text(model: Path, pictures: Path, port: int, folder: Path, *, loop: bool = False) -> str:

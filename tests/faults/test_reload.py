@@ -1,0 +1,163 @@
+"""The configuration is replaced while the bin runs: SIGHUP takes a good file over and keeps the old one for a bad one.
+
+The real `smartbin run` as a process with a real Mosquitto.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bin_process import BinProcess, coloured_pictures, config_text, unique_events
+from broker_fixtures import Listener, Mosquitto, wait_until
+from fakebin import MODEL
+
+from edge import config
+from edge.errors import ConfigError
+from edge.reload import Reload, checked, never
+from edge.reporter import Reporter
+from edge.state import BinState, Health
+from edge.testing import FakeNotifier, FakeOutbox
+
+State = dict[str, Any]
+
+
+class RunningBin:
+    def __init__(self, process: BinProcess, listener: Listener) -> None:
+        self.process = process
+        self.listener = listener
+
+    @property
+    def state(self) -> State:
+        states = self.listener.payloads("smartbin/e2e/state")
+        return dict(json.loads(states[-1])) if states else {}
+
+    def reload_with(self, text: str) -> None:
+        self.process.config.write_text(text)
+        self.process.terminate(signal.SIGHUP)
+
+    def wait_for(self, condition: Callable[[State], object]) -> State:
+        wait_until(lambda: self.state and condition(self.state), within_s=120)
+        return self.state
+
+
+@pytest.fixture
+def running(tiny_model: Path, tmp_path: Path, mosquitto: Mosquitto) -> Iterator[RunningBin]:
+    shutil.copytree(tiny_model, tmp_path / "model")
+    pictures = coloured_pictures(tmp_path / "pictures", each=1)
+    process = BinProcess(tmp_path, config_text(tmp_path / "model", pictures, mosquitto.port, tmp_path, loop=True))
+    listener = mosquitto.listen("smartbin/e2e/#")
+    process.start()
+    try:
+        bin_ = RunningBin(process, listener)
+        bin_.wait_for(lambda state: state["items"] >= 2)
+        yield bin_
+    finally:
+        process.kill()
+        listener.close()
+
+
+def problems(state: State) -> list[str]:
+    return [warning["problem"] for warning in state["warnings"]]
+
+
+@pytest.mark.broker
+@pytest.mark.slow
+def test_a_good_file_is_taken_over_a_bad_one_is_not_and_nothing_is_lost(running: RunningBin) -> None:
+    good = running.process.config.read_text()
+    running.reload_with(good + "nonsense = [\n")
+    before = running.wait_for(lambda state: problems(state) == ["config_rejected"])
+    assert before["state"] == "ready", "it goes on with the old one"
+    running.wait_for(lambda state: state["items"] > before["items"])
+
+    moved = good.replace("pin = 16", "pin = 17").replace('labels = ["trash"]', 'labels = ["trash", "glass"]')
+    moved = moved.replace("'glass', ", "").replace("['trash']", "['trash', 'glass']")
+    running.reload_with(moved)
+    running.wait_for(lambda state: not problems(state) and state["by_compartment"].get("landfill", 0) >= 1)
+    assert "pulse pin=17" in running.process.log, "the new pin moves"
+    events = unique_events(running.listener.payloads("smartbin/e2e/event"))
+    assert [event.seq for event in events] == list(range(1, len(events) + 1)), "seq goes on"
+    assert running.state["items"] >= before["items"], "so do the counts"
+
+
+@pytest.mark.broker
+@pytest.mark.slow
+def test_parts_that_cannot_be_had_bring_the_old_ones_back(running: RunningBin) -> None:
+    good = running.process.config.read_text()
+    missing = good.replace('source = "replay"', 'source = "opencv"\ndevice = "/dev/video-none"')
+    running.reload_with(missing)
+    before = running.wait_for(lambda state: problems(state) == ["config_rejected"])
+    assert "/dev/video-none" in before["warnings"][0]["message"]
+    running.wait_for(lambda state: state["items"] > before["items"])
+    running.reload_with(good)
+    running.wait_for(lambda state: not problems(state) and state["state"] == "ready")
+
+
+BASE = """
+[bin]
+id = "lobby"
+[camera]
+source = "opencv"
+[model]
+path = "."
+[flaps]
+driver = "mock"
+[compartments.all]
+labels = ["x"]
+default = true
+pin = 12
+[outbox]
+path = "outbox.db"
+"""
+
+
+def settings(text: str = BASE) -> config.Settings:
+    return config.parse(text, {}, base=Path("/"))
+
+
+def reporter() -> Reporter:
+    return Reporter(
+        BinState("lobby", MODEL, "1"),
+        publish=lambda _: None,
+        notifier=FakeNotifier(),
+        queue=FakeOutbox().stats,
+        health=Health,
+        now_s=0.0,
+    )
+
+
+@pytest.mark.parametrize(("old", "new"), [("lobby", "hall"), ("outbox.db", "other.db")])
+def test_what_the_events_on_disk_belong_to_cannot_change(old: str, new: str) -> None:
+    with pytest.raises(ConfigError, match="restart the service"):
+        checked(settings(), settings(BASE.replace(old, new)))
+
+
+def test_nothing_is_read_until_asked_and_once_for_each_time() -> None:
+    asked = iter([False, True, False])
+    loads: list[int] = []
+
+    def load() -> config.Settings:
+        loads.append(1)
+        return settings()
+
+    reload, tells = Reload(lambda: next(asked), load), reporter()
+    assert [reload.wanted(settings(), tells) for _ in range(3)] == [False, True, False]
+    assert len(loads) == 1
+    assert reload.take() == settings()
+    assert reload.take() is None
+    assert not never().wanted(settings(), tells)
+
+
+def test_a_good_file_heals_what_a_bad_one_left() -> None:
+    files = iter([BASE.replace("lobby", "NO SPACES"), BASE])
+    reload, tells = Reload(lambda: True, lambda: settings(next(files))), reporter()
+    assert not reload.wanted(settings(), tells)
+    assert [warning.problem for warning in tells.state.warnings] == ["config_rejected"]
+    assert "keeps" in tells.state.warnings[0].message or "stays" in tells.state.warnings[0].message
+    assert reload.wanted(settings(), tells)
+    assert not tells.state.warnings
