@@ -15,12 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge import preprocess
+from edge.adapters.native_stderr import without_lines
 from edge.errors import ModelError
 from edge.manifest import FILE_NAME, Manifest, load_with_content
 from edge.model import Pixels, Prediction
 
 _RUNTIMES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter")
 _IDENTIFIER = b"TFL3"
+# Of no use to anybody, and there is neither an environment variable nor an option that keeps it from being said.
+_CHATTER = b"INFO: Created TensorFlow Lite XNNPACK delegate"
 _PACKAGE_AGAIN = (
     f"{FILE_NAME} and the model file do not belong together: package the model again, or copy its whole folder"
 )
@@ -46,23 +49,20 @@ class Tensor:
 class LiteRtClassifier:
     """A Classifier. The model is read and checked at start, kept in memory, and has run once before the first item.
 
-    threads: 0 takes every core this process may use. expect_labels: what the configuration routes, in any order.
-    clock gives seconds. Raises ModelError when the folder, model.json and the model file do not fit each other.
-    Safe to call from several threads: one picture at a time.
+    threads: 0 takes every core this process may use. clock gives seconds. Raises ModelError when the folder, model.json
+    and the model file do not fit each other. Safe to call from several threads: one picture at a time.
     """
 
     def __init__(
         self,
         folder: Path,
         threads: int = 0,
-        expect_labels: Sequence[str] | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.manifest, content = load_with_content(folder)
         self._path = folder / self.manifest.file
         self._clock = clock
         self._lock = threading.Lock()
-        _check_labels(self.manifest, expect_labels, folder)
         self._interpreter: Any = _interpreter(content, threads, self._path)
         self._input, self._logits, self._embedding = _checked_tensors(self._interpreter, self.manifest, self._path)
         self._warm_up()
@@ -112,18 +112,6 @@ def _tensors(interpreter: Any) -> tuple[list[Tensor], list[Tensor]]:
     return [Tensor.of(details) for details in inputs], [Tensor.of(details) for details in outputs]
 
 
-def _check_labels(manifest: Manifest, expected: Sequence[str] | None, folder: Path) -> None:
-    if expected is None or set(expected) == set(manifest.labels):
-        return
-    missing = sorted(set(expected) - set(manifest.labels))
-    unknown = sorted(set(manifest.labels) - set(expected))
-    parts = [f"the model does not know {', '.join(missing)}"] if missing else []
-    parts += [f"no compartment takes {', '.join(unknown)}"] if unknown else []
-    raise ModelError(
-        f"{folder / FILE_NAME}: {' and '.join(parts)}. Make the labels under [compartments] those of the model."
-    )
-
-
 def _runtime() -> Any:
     for name in _RUNTIMES:
         try:
@@ -138,8 +126,9 @@ def _interpreter(content: bytes, threads: int, path: Path) -> Any:
     if content[4:8] != _IDENTIFIER:
         raise ModelError(f"{path}: not a TensorFlow Lite model (no {_IDENTIFIER.decode()} mark). {_PACKAGE_AGAIN}.")
     try:
-        interpreter = _runtime()(model_content=content, num_threads=threads or len(os.sched_getaffinity(0)))
-        interpreter.allocate_tensors()
+        with without_lines(_CHATTER):
+            interpreter = _runtime()(model_content=content, num_threads=threads or len(os.sched_getaffinity(0)))
+            interpreter.allocate_tensors()
     except (RuntimeError, ValueError) as error:
         raise ModelError(
             f"{path}: cannot be loaded ({error}). Damaged, or made for a newer runtime: upgrade ai-edge-litert."

@@ -3,16 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from gpiozero.pins.mock import MockFactory
 
 from edge.adapters.beam import BeamTrigger
+from edge.app import trigger_for
+from edge.config import parse
 from edge.errors import HardwareError
 from edge.model import WHOLE_FRAME, Phase
 from edge.testing import blank_frame
 
 PIN = 17
+CONFIG = """
+[bin]
+id = "lobby-1"
+[camera]
+source = "opencv"
+[model]
+path = "."
+[trigger]
+kind = "beam"
+pin = 17
+settle_frames = 1
+broken_is_low = {broken_is_low}
+[flaps]
+driver = "mock"
+[compartments.landfill]
+labels = ["trash"]
+default = true
+pin = 16
+"""
 
 
 @pytest.fixture
@@ -53,6 +75,20 @@ def test_a_sensor_that_goes_high_when_broken(factory: MockFactory) -> None:
     assert phases(trigger, 1) == [Phase.EMPTY]
     factory.pin(PIN).drive_high()
     assert phases(trigger, 1) == [Phase.SETTLED]
+
+
+@pytest.mark.parametrize(
+    ("broken_is_low", "low", "high"), [("true", "settled", "empty"), ("false", "empty", "settled")]
+)
+def test_the_configuration_says_which_level_a_broken_beam_has(
+    factory: MockFactory, tmp_path: Path, broken_is_low: str, low: str, high: str
+) -> None:
+    settings = parse(CONFIG.format(broken_is_low=broken_is_low), {}, base=tmp_path)
+    trigger = trigger_for(settings, factory)
+    factory.pin(PIN).drive_low()
+    assert trigger.observe(blank_frame()).phase is Phase[low.upper()]
+    factory.pin(PIN).drive_high()
+    assert trigger.observe(blank_frame()).phase is Phase[high.upper()]
 
 
 def test_the_pin_is_pulled_up_and_given_back(factory: MockFactory) -> None:

@@ -126,15 +126,6 @@ def test_closing_twice_is_fine_and_asking_then_is_not(tiny_model: Path) -> None:
         classifier.classify(_plain((0, 0, 0)))
 
 
-def test_the_labels_may_be_routed_in_any_order(tiny_model: Path) -> None:
-    LiteRtClassifier(tiny_model, expect_labels=sorted(COLOURS, reverse=True))
-
-
-def test_labels_that_differ_are_named(tiny_model: Path) -> None:
-    with pytest.raises(ModelError, match=r"model\.json: the model does not know wood and no compartment takes metal"):
-        LiteRtClassifier(tiny_model, expect_labels=[*(set(COLOURS) - {"metal"}), "wood"])
-
-
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
@@ -198,7 +189,7 @@ def test_no_runtime_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tiny_m
 
 
 def test_the_shipped_model_loads_and_answers(model_dir: Path) -> None:
-    classifier = LiteRtClassifier(model_dir, expect_labels=tuple(COLOURS))
+    classifier = LiteRtClassifier(model_dir)
 
     prediction = classifier.classify(_plain((200, 180, 150)))
 
