@@ -67,6 +67,11 @@ def lost(settings: BrokerSettings) -> str:
     return f"{_broker(settings)}: the line was lost; if this goes on, check that no other bin has this bin.id"
 
 
+def silent(settings: BrokerSettings) -> str:
+    """It takes messages and acknowledges none."""
+    return f"{_broker(settings)}: it acknowledges nothing; restart it and check its disk; events wait here meanwhile"
+
+
 def denied(topics: list[str], reason: str) -> str:
     """The broker did not take messages."""
     return (

@@ -36,6 +36,7 @@ KEEPALIVE_S = 30
 CONNECT_S = 10.0  # for the TCP and TLS handshake, and again for the broker's first answer
 IN_FLIGHT = 20  # messages handed over and not yet acknowledged
 STEADY_S = 60.0  # after a connection that lasted this long it tries again soon
+ACK_S = 60.0  # a broker that acknowledges nothing for so long is given up and called again
 CLOSE_S = 0.7
 NONSENSE = (ValueError, LookupError, MQTTException)  # what paho raises when something answers that is no broker
 
@@ -50,6 +51,7 @@ class _Link:
     answered: bool = False
     connected: bool = False
     reason: ReasonCode | None = None  # why the broker did not want it, or no longer
+    silent: bool = False  # it takes messages and acknowledges none
 
     def token(self, mid: int) -> int:
         return self.number << 16 | mid
@@ -68,6 +70,7 @@ class PahoPublisher:
         *,
         backoff_s: tuple[float, float] = (1.0, 60.0),
         jitter: Callable[[], float] = random.random,
+        ack_s: float = ACK_S,
     ) -> None:
         """backoff_s: first and longest pause before it connects again. Raises PublishError for unusable files."""
         read_password(settings)
@@ -88,6 +91,9 @@ class PahoPublisher:
         self._acknowledged: list[int] = []
         self._refused: list[int] = []
         self._denied: dict[str, str] = {}  # topic -> the broker's reason
+        self._ack_s = ack_s
+        self._waits_since_s = 0.0  # for the first answer to what is waiting
+        self._silent = False
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
         self._thread.start()
 
@@ -106,6 +112,8 @@ class PahoPublisher:
         """What is wrong and what to check, None while all is well. It keeps trying."""
         if self._line_trouble is None and self._denied:
             return broker_trouble.denied(list(self._denied), next(iter(self._denied.values())))
+        if self._line_trouble is None and self._silent:
+            return broker_trouble.silent(self._settings)
         return self._line_trouble
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> int | None:
@@ -118,6 +126,8 @@ class PahoPublisher:
         if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             return None
         token = link.token(info.mid)
+        if not self._waiting:
+            self._waits_since_s = time.monotonic()
         self._waiting[token] = topic
         return token
 
@@ -131,6 +141,8 @@ class PahoPublisher:
         """Tokens that the broker refused, or whose connection ended before it answered."""
         live = self._live  # looked at before the answers: what was answered in time does not count as lost
         self._take_answers()
+        if live is not None and self._waiting and time.monotonic() - self._waits_since_s > self._ack_s:
+            self._silent = live[0].silent = True
         number = live[0].number if live else None
         lost = [token for token in self._waiting if token >> 16 != number]
         for token in lost:
@@ -153,6 +165,7 @@ class PahoPublisher:
             topic = self._waiting.pop(token, None)
             if topic is None:
                 continue
+            self._waits_since_s, self._silent = time.monotonic(), False
             if reason.is_failure:
                 self._refused.append(token)
                 self._denied[topic] = str(reason)
@@ -240,12 +253,16 @@ class PahoPublisher:
         while client.loop(1.0) == MQTTErrorCode.MQTT_ERR_SUCCESS:
             if not link.answered and (self._stopping.is_set() or time.monotonic() > deadline_s):
                 break
+            if link.silent:
+                break
 
     def _how_it_ended(self, link: _Link) -> str | None:
         if self._stopping.is_set():
             return None
         if link.reason is not None:
             return broker_trouble.turned_away(link.reason, self._settings)
+        if link.silent:
+            return broker_trouble.silent(self._settings)
         return broker_trouble.lost(self._settings) if link.connected else broker_trouble.no_answer(self._settings)
 
     def _say(self, trouble: str | None) -> None:
