@@ -11,7 +11,7 @@ from edge.delivery import Delivery
 from edge.errors import ModelError
 from edge.model import Fault, Frame, ModelId, Phase, Prediction, Signal, SortEvent
 from edge.parts import Clock, Parts, Rules
-from edge.ports import Camera
+from edge.ports import Camera, Classifier, Outbox
 from edge.reporter import Reporter
 from edge.state import BinState, Health
 from edge.testing import (
@@ -50,17 +50,20 @@ class Bin:
     health: Callable[[], Health] = Health
     wall: Callable[[], str] = lambda: "2026-01-01T00:00:00.000Z"
     camera: Camera | None = None
+    classifier: Classifier | None = None
+    store: Outbox | None = None  # instead of `outbox`; run() then returns nothing
     clock: FakeClock = field(default_factory=lambda: FakeClock(step_s=0.001))
 
     def run(self, should_stop: Callable[[], bool] = lambda: False) -> list[SortEvent]:
         frames = self.seen or [blank_frame(i / 10, f"{i}.jpg") for i, _ in enumerate(list(self.signals))]
-        self.classifier = FakeClassifier(self.answers)
-        delivery = Delivery(self.outbox, self.publisher)
+        self.asked = FakeClassifier(self.answers)
+        store = self.store or self.outbox
+        delivery = Delivery(store, self.publisher)
         self.reporter = Reporter(
             BinState("b", MODEL, "1"),
             publish=self.states.append,
             notifier=self.notifier,
-            queue=self.outbox.stats,
+            queue=store.stats,
             health=self.health,
             now_s=0.0,
         )
@@ -68,9 +71,9 @@ class Bin:
         parts = Parts(
             camera=self.camera or FakeCamera(frames),
             trigger=FakeTrigger(self.signals),
-            classifier=self.classifier,
+            classifier=self.classifier or self.asked,
             flap=self.flap,
-            outbox=self.outbox,
+            outbox=store,
             delivery=delivery,
             reporter=self.reporter,
             notifier=self.notifier,

@@ -45,7 +45,7 @@ def test_the_classifier_sees_the_box_with_its_margin() -> None:
     settled = Signal(Phase.SETTLED, Box(0.25, 0.25, 0.25, 0.25))
     one = Bin([Phase.EMPTY, settled, settled, settled, Phase.EMPTY])
     one.run()
-    assert one.classifier.shapes == [(24, 24, 3)] * 3, "16 x 12 px, made square, 25 % of 16 px on each side"
+    assert one.asked.shapes == [(24, 24, 3)] * 3, "16 x 12 px, made square, 25 % of 16 px on each side"
 
 
 def test_an_item_that_moves_during_the_vote_is_looked_at_again() -> None:

@@ -152,7 +152,7 @@ def test_votes_from_before_the_camera_was_lost_do_not_count_for_what_lies_there_
     bin_ = Bin([Phase.EMPTY, Phase.SETTLED, Phase.SETTLED, *ITEM[2:]], seen=[*before, gone, *after])
     (event,) = bin_.run()
     assert event.votes == 3
-    assert len(bin_.classifier.shapes) == 5, "two of the first item, three of the second"
+    assert len(bin_.asked.shapes) == 5, "two of the first item, three of the second"
 
 
 def test_a_camera_that_disappears_and_returns_goes_on_where_it_was() -> None:
