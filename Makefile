@@ -5,7 +5,7 @@ PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help check lint test bench demo format hooks clean
+.PHONY: help check lint test faults bench demo format hooks clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -21,6 +21,9 @@ lint: ## ruff (format and lint), mypy --strict, import-linter, shellcheck
 
 test: ## pytest; choose with PYTEST_ARGS="-k presence" or "-m 'not slow'"
 	$(BIN)python -m pytest $(PYTEST_ARGS)
+
+faults: ## what a bin survives: camera, flap, hand, model, disk, broker, clock, heat (docs/FAULTS.md)
+	$(BIN)python -m pytest tests/faults $(PYTEST_ARGS)
 
 bench: ## loop, start, memory, the model in every runtime; e.g. BENCH_ARGS="--runs 20"
 	$(BIN)python tests/bench/bench.py $(BENCH_ARGS)
