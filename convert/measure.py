@@ -6,6 +6,7 @@ the model look better, or faster, or slower than it is in the bin.
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import importlib.util
 import platform
@@ -129,8 +130,17 @@ def fitted(rgb: Pixels, manifest: Manifest, locate: bool) -> Pixels:
 
 
 def installed(runtime: str) -> bool:
-    """Whether LITERT or TFLITE can be asked for."""
+    """Whether LITERT or TFLITE is there."""
     return importlib.util.find_spec(runtime) is not None
+
+
+def works(runtime: str) -> bool:
+    """Whether it can be loaded, too, in this process: tflite-runtime lies uselessly beside a NumPy of version 2."""
+    try:
+        importlib.import_module(f"{runtime}.interpreter")
+    except (ImportError, AttributeError):
+        return False
+    return True
 
 
 def described(runtime: str) -> str:

@@ -29,6 +29,7 @@ from convert.measure import (
     machine,
     measure,
     measure_corrupted,
+    works,
 )
 from convert.samples import Sample, folder_of_all, read_samples, sources, truth_of
 from convert.split import ROBUST
@@ -122,7 +123,7 @@ def _robustness(folder: Path, plan: Plan, main: Group, manifest: Manifest, run: 
 
 
 def _other_runtime(folder: Path, plan: Plan, main: Group, manifest: Manifest, run: Runner) -> Compared | None:
-    if not installed(LITERT) or not installed(TFLITE):
+    if not (installed(LITERT) and installed(TFLITE) and run(works, TFLITE)):
         return None
     chosen = evaluate.stratified(main.truth, _SLOW_PICTURES, SEED)
     files = [plan.samples[i].path for i in chosen]
