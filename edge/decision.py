@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,6 +87,25 @@ def decide(predictions: Sequence[Prediction], policy: Policy) -> Decision:
         reason=reason,
         top=top,
         votes=len(predictions),
+    )
+
+
+def together(decisions: Sequence[Decision], policy: Policy) -> Decision:
+    """Several things on the tray, which fall together: where one would go if all go there, else the default.
+
+    The least sure of them speaks for all. Raises ValueError without a decision.
+    """
+    weakest = min(decisions, key=lambda decision: decision.compartment_confidence)
+    if len({decision.compartment for decision in decisions}) == 1:
+        return weakest
+    ways = ", ".join(f"{decision.label} to {decision.compartment}" for decision in decisions)
+    mine = [choice.p for choice in weakest.top if policy.routes[choice.label] == policy.default]
+    return replace(
+        weakest,
+        outcome=Outcome.ABSTAINED,
+        compartment=policy.default,
+        compartment_confidence=min(1.0, math.fsum(mine)),
+        reason=f"several items that do not go together: {ways}",
     )
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
 from edge import cycle
 from edge.cycle import Action, Cycle, Stage
-from edge.decision import decide
+from edge.decision import decide, together
 from edge.dropper import Dropper
 from edge.errors import ModelError, OutboxError
-from edge.model import WHOLE_FRAME, Fault, Frame, Phase, Prediction, Problem, Signal, Timing
+from edge.model import WHOLE_FRAME, Box, Decision, Fault, Frame, Phase, Prediction, Problem, Signal, Timing
 from edge.parts import Parts
 from edge.preprocess import cut
 
@@ -105,18 +105,20 @@ class Sorter:
         parts = self._parts
         if not self._votes:
             self._settled_s = parts.clock.monotonic_s()
-        item = cut(frame.rgb, signal.box or WHOLE_FRAME, parts.rules.margin)
-        self._votes.append(parts.classifier.classify(item))
+        self._votes.append(self._ask(frame, signal.box or WHOLE_FRAME))
         parts.reporter.healed("model")
         if len(self._votes) == parts.rules.votes:
             votes, self._votes = self._votes, []
-            self._sort(frame, votes)
+            self._sort(frame, votes, signal.items)
 
-    def _sort(self, frame: Frame, votes: list[Prediction]) -> None:
+    def _ask(self, frame: Frame, box: Box) -> Prediction:
+        return self._parts.classifier.classify(cut(frame.rgb, box, self._parts.rules.margin))
+
+    def _sort(self, frame: Frame, votes: list[Prediction], items: Sequence[Box]) -> None:
         monotonic_s = self._parts.clock.monotonic_s
         appeared_s = self._settled_s if self._appeared_s is None else self._appeared_s
         before_s = monotonic_s()
-        decision = decide(votes, self._parts.policy)
+        decision = self._decide(frame, votes, items)
         timing = Timing(
             settle=(self._settled_s - appeared_s) * 1000,
             inference=sum(vote.inference_ms for vote in votes) / len(votes),
@@ -125,6 +127,13 @@ class Sorter:
         moved = self._dropper.drop(frame, decision, timing, appeared_s)
         self._cycle = cycle.dropped(self._cycle)
         self._stop_unless(moved)
+
+    def _decide(self, frame: Frame, votes: list[Prediction], items: Sequence[Box]) -> Decision:
+        """Of several things, which fall together, each is asked by itself."""
+        policy = self._parts.policy
+        if not items:
+            return decide(votes, policy)
+        return together([decide([self._ask(frame, box)], policy) for box in items], policy)
 
     def _stop_unless(self, moved: bool) -> None:
         if not moved:

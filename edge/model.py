@@ -80,11 +80,15 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """The trigger's answer for one frame. box is set when SETTLED. change: share (0..1) of the tray that is new."""
+    """The trigger's answer for one frame. box is set when SETTLED. change: share (0..1) of the tray that is new.
+
+    items: the box of each, when several things lie clearly apart; box is around them all.
+    """
 
     phase: Phase
     box: Box | None = None
     change: float = 0.0
+    items: tuple[Box, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

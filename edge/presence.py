@@ -153,7 +153,7 @@ def _occupied(
     state = replace(state, occupied=True)
     if state.still < settings.settle_frames:
         return state, Signal(Phase.MOVING, change=found.item_share)
-    return state, Signal(Phase.SETTLED, found.box, found.item_share)
+    return state, Signal(Phase.SETTLED, found.box, found.item_share, found.apart)
 
 
 def _doubtful(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import combinations
 from typing import TypeAlias
 
 import cv2
@@ -22,11 +23,15 @@ _THIN_PX = 5
 _MOST = 12  # regions looked at, the largest first: the cost of a frame has a bound
 _EDGE = 0.25  # of the threshold, per pixel: the outline of a thing is steeper, that of a patch of light is not
 _GHOST = 0.5
+_APART_SHARE = 0.05  # of the width: parts of one thing that shows in places only, like a bottle, lie closer together
+_EQUAL = 1 / 3  # of the largest region's area: less is a cap, a shadow or a crumb
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Regions:
     """What changed. item_share and other_share: of all pixels (0..1). box: where the items lie, or None.
+
+    apart: the boxes of things that lie clearly apart, when there are several.
 
     other: bool (h, w), where the change is no item: light, or something gone that was part of the background.
     """
@@ -35,6 +40,7 @@ class Regions:
     other_share: float
     box: Box | None
     other: Mask
+    apart: tuple[Box, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +75,13 @@ def find(change: Map, view: Map, background: Map, threshold: float) -> Regions:
         else:
             other[region.top : region.bottom, region.left : region.right] |= region.pixels
     share = sum(region.area_px for region in items) / change.size
-    return Regions(share, float(np.count_nonzero(other)) / change.size, _around(items, change.shape), other)
+    return Regions(
+        share,
+        float(np.count_nonzero(other)) / change.size,
+        _around(items, change.shape),
+        other,
+        _apart(items, change.shape),
+    )
 
 
 def _regions(changed: Mask) -> Iterator[_Region]:
@@ -98,6 +110,22 @@ def _is_item(region: _Region, edges: _Edges, threshold: float) -> bool:
     inside = np.s_[region.top : region.bottom, region.left : region.right]
     change, now, before = (float(edge[inside][outline].mean()) for edge in (edges.of_change, edges.now, edges.before))
     return change > _EDGE * threshold and now > _GHOST * before
+
+
+def _apart(regions: list[_Region], shape: tuple[int, ...]) -> tuple[Box, ...]:
+    """Large regions with room between every two of them. regions: largest first."""
+    large = [region for region in regions if region.area_px >= _EQUAL * regions[0].area_px]
+    gap_px = round(_APART_SHARE * shape[1])
+    if len(large) < 2 or any(_near(one, other, gap_px) for one, other in combinations(large, 2)):
+        return ()
+    boxes = [_around([region], shape) for region in large]
+    return tuple(box for box in boxes if box is not None)
+
+
+def _near(one: _Region, other: _Region, gap_px: int) -> bool:
+    across = max(one.left, other.left) - min(one.right, other.right)
+    down = max(one.top, other.top) - min(one.bottom, other.bottom)
+    return across < gap_px and down < gap_px
 
 
 def _around(regions: list[_Region], shape: tuple[int, ...]) -> Box | None:

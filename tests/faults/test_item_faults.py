@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from fakebin import BATTERY, GLASS, ITEM, Bin
+from trayscene import Watcher, tray, with_item
 
-from edge.model import Outcome, Phase
+from edge.model import Box, Outcome, Phase, Signal
 from edge.testing import FakeFlap
 
 LYING = [*ITEM[:-1], *[Phase.SETTLED] * 60]
@@ -52,6 +54,49 @@ def test_an_item_that_is_exchanged_during_the_vote_is_voted_on_anew() -> None:
     exchanged = [Phase.EMPTY, Phase.SETTLED, Phase.SETTLED, Phase.MOVING, *ITEM[2:]]
     (event,) = Bin(exchanged, answers=[BATTERY, BATTERY, GLASS]).run()
     assert (event.label, event.votes) == ("glass", 3)
+
+
+LEFT, RIGHT = Box(0.1, 0.2, 0.2, 0.2), Box(0.6, 0.5, 0.2, 0.2)
+TWO: list[Signal | Phase] = [
+    Phase.EMPTY,
+    *[Signal(Phase.SETTLED, Box(0.1, 0.2, 0.7, 0.5), items=(LEFT, RIGHT))] * 3,
+    Phase.EMPTY,
+]
+
+
+def test_two_items_that_go_the_same_way_are_sorted_together_once() -> None:
+    bin_ = Bin(TWO, answers=[BATTERY, BATTERY, BATTERY, GLASS, GLASS])
+    (event,) = bin_.run()
+    assert (event.outcome, event.compartment) == (Outcome.SORTED, "recycling"), "each was asked by itself"
+    assert bin_.asked.shapes[3:] == [(19, 19, 3)] * 2, "13 px and a quarter on each side"
+
+
+def test_two_items_that_go_different_ways_go_to_the_default_and_the_event_says_why() -> None:
+    bin_ = Bin(TWO, answers=[GLASS, GLASS, GLASS, GLASS, BATTERY])
+    (event,) = bin_.run()
+    assert (event.outcome, event.compartment) == (Outcome.ABSTAINED, "landfill")
+    assert event.reason == "several items that do not go together: glass to recycling, battery to hazard"
+    assert bin_.flap.moves == ["landfill"]
+
+
+@pytest.mark.parametrize(
+    ("boxes", "apart"),
+    [
+        ([(20, 30, 30, 20), (110, 70, 25, 30)], 2),
+        ([(20, 30, 30, 20), (110, 70, 25, 30), (115, 20, 25, 25)], 3),
+        ([(20, 30, 60, 40)], 0),
+        ([(20, 30, 40, 30), (64, 30, 30, 30)], 0),
+        ([(20, 30, 40, 40), (110, 70, 10, 10)], 0),
+    ],
+    ids=["two", "three", "one", "parts that nearly touch", "an item and a crumb"],
+)
+def test_the_camera_tells_two_items_from_one_in_parts(boxes: list[tuple[int, int, int, int]], apart: int) -> None:
+    watcher, scene = Watcher(), tray()
+    watcher.see([scene] * 8)
+    for box in boxes:
+        scene = with_item(scene, box)
+    assert watcher.see([scene] * 6)[-1] is Phase.SETTLED
+    assert len(watcher.last.items) == apart
 
 
 def test_an_item_that_is_taken_away_after_a_failed_drop_clears_the_bin() -> None:
