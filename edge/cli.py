@@ -196,7 +196,7 @@ def _bench(args: argparse.Namespace) -> int:
     else:
         report.show(result, Console(no_color=args.plain or None))
     if args.plot is not None:
-        plot.write(args.plot, result.figures, f"{result.machine}; {result.threads} threads")
+        plot.write(args.plot, result.figures, f"{result.machine}; threads: {result.threads}")
     return 0
 
 

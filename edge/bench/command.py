@@ -41,9 +41,12 @@ class Wishes:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """missing: why something is not among the figures. item: the stages of each item, None without a model folder."""
+    """load_before: how many processes wanted to run in the minute before (0: idle). missing: why something is not among
+    the figures. item: the stages of each item, None without a model folder.
+    """
 
     machine: str
+    load_before: float
     threads: int
     image: str
     figures: tuple[Figures, ...]
@@ -51,9 +54,15 @@ class Result:
     item: tuple[item.Stages, ...] | None
     item_model: str | None
 
+    @property
+    def busy(self) -> bool:
+        """Whether others wanted enough of the machine to be seen in the figures."""
+        return self.load_before > 0.5
+
 
 def run(wishes: Wishes, clock: Callable[[], float], say: Say) -> Result:
     """Measure. say: told what is going on. Raises ModelError when there is nothing to measure."""
+    load_before = os.getloadavg()[0]
     threads = wishes.threads or len(os.sched_getaffinity(0))
     other = None if wishes.python is None else (wishes.python, importable_in(wishes.python))
     planned = plan(wishes.models, importable, other)
@@ -74,13 +83,14 @@ def run(wishes: Wishes, clock: Callable[[], float], say: Say) -> Result:
         say("the whole item")
     items = None if folder is None else item.measure(folder, threads, min(ITEMS, wishes.runs), clock)
     return Result(
-        machine(),
-        threads,
-        IMAGE.name,
-        figures,
-        tuple(trouble),
-        items,
-        None if folder is None else folder.resolve().name,
+        machine=machine(),
+        load_before=load_before,
+        threads=threads,
+        image=IMAGE.name,
+        figures=figures,
+        missing=tuple(dict.fromkeys(trouble)),
+        item=items,
+        item_model=None if folder is None else folder.resolve().name,
     )
 
 

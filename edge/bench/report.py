@@ -18,8 +18,8 @@ from edge.bench.rounds import Figures
 SCHEMA = 1
 _DOUBTFUL = 0.9  # a cosine below this is no rounding
 _NOTES = (
-    "ms: one answer, tensor in to tensors out. x: as a multiple of LiteRT int8 of the same model, round by round.",
-    "load: import, reading the file and the first answer. MB: what the process grew by; each has one of its own.",
+    "median, p95: ms of one answer, tensor in to tensors out. x: as a multiple of LiteRT int8's, round by round.",
+    "load, once: import, reading the file and the first answer. MB: what the process grew by; each has one of its own.",
     "same: cosine between its answers and LiteRT's (float where there is one); far below 1 it computed something else.",
 )
 
@@ -33,6 +33,7 @@ def to_dict(result: Result) -> dict[str, Any]:
         "machine": result.machine,
         "threads": result.threads,
         "image": result.image,
+        "load_before": result.load_before,
         "models": [asdict(figures) for figures in result.figures],
         "item": None if stages is None else {"model": result.item_model, "total": whole, "stages": stages},
         "missing": list(result.missing),
@@ -41,7 +42,7 @@ def to_dict(result: Result) -> dict[str, Any]:
 
 def show(result: Result, console: Console) -> None:
     """Both tables, and what is missing in them."""
-    console.print(f"{result.machine}; {result.threads} threads, {result.image}", highlight=False)
+    console.print(f"{result.machine}; threads: {result.threads}; image: {result.image}", highlight=False)
     versions = dict.fromkeys(f"{row.runtime} {row.version}" for row in result.figures)
     console.print(", ".join(versions), highlight=False)
     for model in dict.fromkeys(row.model for row in result.figures):
@@ -50,6 +51,11 @@ def show(result: Result, console: Console) -> None:
         console.print(note, style="dim", highlight=False, soft_wrap=True)
     if result.item is not None:
         console.print(_item(result.item, str(result.item_model)))
+    if result.busy:
+        busy = (
+            f"the machine was busy before (load {result.load_before:.1f}): only the ratios mean something, and roughly"
+        )
+        console.print(f"- {busy}", highlight=False)
     for line in result.missing:
         console.print(f"- {line}", highlight=False, markup=False, soft_wrap=True)
 
@@ -57,8 +63,8 @@ def show(result: Result, console: Console) -> None:
 def _models(model: str, rows: Sequence[Figures]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, title=model, title_justify="left", title_style="bold", collapse_padding=True)
     for name in ("runtime", "kind", "file"):
-        table.add_column(name)
-    for name in ("median ms", "p95 ms", "x", "load s", "MB", "same"):
+        table.add_column(name, no_wrap=True)
+    for name in ("median", "p95", "x", "load s", "MB", "same"):
         table.add_column(name, justify="right")
     for row in sorted(rows, key=lambda row: row.median_ms):
         table.add_row(
