@@ -18,7 +18,8 @@ from convert.card import card
 from convert.errors import RecipeError
 from edge.adapters.litert import LiteRtClassifier, describe
 from edge.errors import ModelError
-from edge.manifest import FILE_NAME, Input, Manifest, Outputs, Provenance, dump
+from edge.manifest import FILE_NAME, Input, Manifest, Outputs, Provenance, Unknown, dump
+from edge.novelty import Novelty, to_bytes
 
 MODEL_FILE, CARD_FILE = "model.tflite", "README.md"
 
@@ -37,6 +38,7 @@ class Description:
     crop_margin: float = 0.25
     metrics: Mapping[str, JsonValue] = field(default_factory=dict)
     provenance: Provenance = field(default_factory=Provenance)
+    novelty: Novelty | None = None
 
 
 def write(tflite: bytes, description: Description, folder: Path) -> Manifest:
@@ -48,6 +50,8 @@ def write(tflite: bytes, description: Description, folder: Path) -> Manifest:
             new = Path(scratch) / "new"
             new.mkdir(mode=0o755)
             _write_file(new / MODEL_FILE, tflite)
+            if manifest.unknown is not None and description.novelty is not None:
+                _write_file(new / manifest.unknown.file, to_bytes(description.novelty.statistics))
             _write_file(new / FILE_NAME, dump(manifest).encode())
             _write_file(new / CARD_FILE, card(manifest, len(tflite)).encode())
             LiteRtClassifier(new).close()
@@ -80,6 +84,7 @@ def _manifest(tflite: bytes, description: Description, folder: Path) -> Manifest
             ),
             outputs=_outputs([tensor.shape for tensor in outputs], len(description.labels), folder),
             temperature=description.temperature,
+            unknown=None if description.novelty is None else _unknown(description.novelty),
             metrics=dict(description.metrics),
             provenance=description.provenance,
             licence=description.licence,
@@ -99,6 +104,10 @@ def _outputs(shapes: Sequence[tuple[int, ...]], labels: int, folder: Path) -> Ou
             f"its outputs are {', '.join(map(str, shapes))}. Check the labels."
         )
     return Outputs(logits=logits[0], embedding=others[0] if others else None)
+
+
+def _unknown(novelty: Novelty) -> Unknown:
+    return Unknown(sha256=hashlib.sha256(to_bytes(novelty.statistics)).hexdigest(), threshold=novelty.threshold)
 
 
 def _write_file(path: Path, content: bytes) -> None:

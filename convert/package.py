@@ -1,4 +1,4 @@
-"""A quantised model -> a model folder for the bin: calibrated, measured, described, accepted by the bin's own code."""
+"""A quantised model -> a model folder: calibrated, measured, knowing strangers, accepted by the bin's own code."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from convert import data, modelfolder
 from convert.calibrate import calibrated
 from convert.errors import RecipeError
+from convert.strangers import described
 from edge.manifest import Provenance
 
 
@@ -57,5 +58,6 @@ def _run(options: argparse.Namespace) -> None:
             recipe=run.recipe.model_dump(mode="json"),
         ),
     )
-    modelfolder.write(tflite, calibrated(tflite, draft, dataset), options.out)
+    measured = described(tflite, calibrated(tflite, draft, dataset), dataset, run.recipe.augment, run.recipe.seed)
+    modelfolder.write(tflite, measured, options.out)
     print(f"{options.out}: {options.name} {options.version}, ready for the bin")

@@ -101,6 +101,7 @@ def test_the_step_makes_a_folder_that_the_bin_takes(run: Path, tflite: bytes, tm
     assert made.temperature > 1.5
     answer = LiteRtClassifier(tmp_path / "my-bin").classify(np.full((9, 9, 3), _PALETTE["paper"], np.uint8))
     assert int(np.argmax(answer.logits)) == 1
+    assert made.unknown is not None
     assert "| test_label_accuracy |" in (tmp_path / "my-bin" / "README.md").read_text()
 
 
