@@ -3,25 +3,32 @@
 splits.csv     path,label,role,sha256,group,split
 pictures.bin   the pictures, uint8 RGB at most SIDE_PX long, one after the other
 pictures.npz   where each begins and its height and width, in the order of splits.csv
+left-out.csv   path,label,reason: what was found and is not used
+suspects.csv   path,label,suggested,score: labels that are probably wrong, the likeliest first (not with --quick)
+report.html    all of that to look at
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.errors import DataError
+from convert.errors import DataError, RecipeError
 from convert.split import EXTRA, MAIN, ROBUST, TEST, TRAIN, VALIDATION, Item, leaks
 from edge.model import Pixels
 
 SIDE_PX = 256
 SPLITS, PIXELS, INDEX = "splits.csv", "pictures.bin", "pictures.npz"
+LEFT_OUT, SUSPECTS, REPORT = "left-out.csv", "suspects.csv", "report.html"
+_UNFINISHED = "unfinished"
 
 
 def shrink(rgb: Pixels, side_px: int = SIDE_PX) -> Pixels:
@@ -33,12 +40,47 @@ def shrink(rgb: Pixels, side_px: int = SIDE_PX) -> Pixels:
     return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
+@contextmanager
+def written(folder: Path) -> Iterator[Path]:
+    """A folder to write a set into, which becomes the set in `folder` at the end, all of it or nothing.
+
+    Raises RecipeError when the disk is full or the place cannot be written; what `folder` held is then still there.
+    """
+    unfinished = folder / _UNFINISHED
+    try:
+        shutil.rmtree(unfinished, ignore_errors=True)  # of a run that was killed
+        unfinished.mkdir(parents=True)
+        try:
+            yield unfinished
+            _publish(unfinished, folder)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+    except OSError as error:
+        raise RecipeError(
+            f"{error.filename or folder}: {error.strerror}. No set was written. Make room (200 kB a picture, beside an "
+            "earlier set) or choose another place with --out."
+        ) from error
+
+
+def _publish(unfinished: Path, folder: Path) -> None:
+    # Without splits.csv nothing loads a set: it goes first and comes last. Who has the old pictures open keeps them.
+    for name in (SPLITS, SUSPECTS):
+        (folder / name).unlink(missing_ok=True)
+    for path in sorted(unfinished.iterdir(), key=lambda path: path.name == SPLITS):
+        path.replace(folder / path.name)
+
+
+def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a CSV file."""
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
+
+
 def write_splits(folder: Path, items: Sequence[Item]) -> None:
     """Write splits.csv."""
-    with (folder / SPLITS).open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, [field.name for field in fields(Item)], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(asdict(item) for item in items)
+    write_table(folder / SPLITS, [field.name for field in fields(Item)], (astuple(item) for item in items))
 
 
 def write_index(folder: Path, shapes: Iterable[tuple[int, int]]) -> None:

@@ -1,123 +1,158 @@
-"""Class folders of pictures -> a prepared set: each picture read once, near-duplicates grouped, dealt into parts."""
+"""Class folders or CSV files -> a prepared set: each picture read once, cleaned, grouped, dealt into parts."""
 
 from __future__ import annotations
 
 import argparse
-import hashlib
-import multiprocessing
-import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convert import data
+from convert import data, features
 from convert.errors import DataError, RecipeError
+from convert.findings import Findings, LeftOut, Stripped, to_text
 from convert.progress import progress
-from convert.split import EXTRA, MAIN, ROBUST, UNUSED, Item, conflicts, deal, find_alike, find_twins, groups, thumb
-from edge.errors import ImageError
-from edge.images import SUFFIXES, read_image
+from convert.reading import Read, read_all
+from convert.setpage import page
+from convert.sources import Source, find_sources, folder_labels
+from convert.split import (
+    EXTRA,
+    MAIN,
+    ROBUST,
+    UNUSED,
+    Item,
+    confirm,
+    conflicts,
+    deal,
+    find_alike,
+    find_copies,
+    find_twins,
+    thumb,
+)
+from convert.suspects import Suspect, find_suspects
 from edge.model import Pixels
-from edge.preprocess import fit
 
 MIN_PER_CLASS = 10
-_FEATURE_PX, _FEATURE_BATCH = 160, 64
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What `prepare` found. unreadable: one message a file."""
+@dataclass
+class _Gathered:
+    """What reading the files gave; a list each, because there may be very many."""
 
-    pictures: int
-    unreadable: tuple[str, ...]
-    same_file: int
-    grouped: int
-    conflicting: tuple[str, ...]
-    splits: dict[str, dict[str, int]]
-
-    def __str__(self) -> str:
-        lines = [
-            f"{self.pictures} pictures, {len(self.unreadable)} unreadable, {self.same_file} files that are there twice",
-            f"{self.grouped} pictures are a near-duplicate of another one; groups stay on one side of the split",
-            f"{len(self.conflicting)} pictures are filed under two labels and left out",
-        ]
-        lines += [
-            f"  {name}: " + ", ".join(f"{k} {v}" for k, v in sorted(c.items())) for name, c in self.splits.items()
-        ]
-        return "\n".join(lines)
-
-
-Features = Callable[[Sequence[Pixels]], NDArray[np.float32]]
+    items: list[Item] = field(default_factory=list)
+    shapes: list[tuple[int, int]] = field(default_factory=list)
+    thumbs: list[Pixels] = field(default_factory=list)
+    stripped: list[Stripped] = field(default_factory=list)
+    refused: list[LeftOut] = field(default_factory=list)
 
 
 def prepare(
-    folders: Sequence[tuple[Path, str]],
+    given: Sequence[tuple[Path, str]],
     out: Path,
-    features: Features | None = None,
+    embedder: features.Embedder | None = None,
     shares: tuple[float, float] = (0.08, 0.1),
     seed: int = 0,
-) -> Report:
-    """Read (folder of class folders, role) pairs and write a set that `data.load` opens. Raises DataError.
+) -> Findings:
+    """Read (folder of class folders or CSV, role) pairs and write a set that `data.load` opens.
 
-    features: from pictures to float32 (n, m), a second way to tell near-duplicates. shares: of validation and test.
+    embedder: checks near-duplicates and finds those that no hash does, and finds suspicious labels. shares: of
+    validation and test. Raises DataError: the pictures do not allow it; RecipeError: the set cannot be written.
     """
-    sources = [(path, role) for folder, role in folders for path in find_pictures(folder)]
-    labels = {p.name for folder, role in folders if role == MAIN for p in folder.glob("[!.]*") if p.is_dir()}
-    _check_classes(labels, sources)
-    out.mkdir(parents=True, exist_ok=True)
-    items, shapes, thumbs, unreadable = [], [], [], []
-    with (out / data.PIXELS).open("wb") as stream, progress("read", len(sources)) as advance:
-        for (path, role), read in zip(sources, _read_all([p for p, _ in sources]), strict=True):
+    sources = find_sources(given)
+    _check_classes(sources, folder_labels(given))
+    with data.written(out) as unfinished:
+        gathered = _gather(sources, unfinished)
+        _check_classes([Source(Path(i.path), i.label, i.role) for i in gathered.items], _labels(sources), gathered)
+        pictures = data.Pictures(unfinished)
+        seen = None if embedder is None else features.features(pictures, embedder, out)
+        findings = _judge(gathered, seen, shares, seed)
+        _write(findings, pictures, unfinished)
+        data.load(unfinished)
+    return findings
+
+
+def _gather(sources: Sequence[Source], folder: Path) -> _Gathered:
+    found = _Gathered()
+    with (folder / data.PIXELS).open("wb") as stream, progress("read", len(sources)) as advance:
+        for source, read in zip(sources, read_all([source.path for source in sources]), strict=True):
             advance(1, "")
-            if isinstance(read, str):
-                unreadable.append(read)
+            path = str(source.path)
+            if not isinstance(read, Read):
+                found.refused.append(LeftOut(path, source.label, read.reason))
                 continue
+            if read.before is not None:
+                found.stripped.append(Stripped(len(found.items), read.bars, read.before))
             stream.write(read.rgb.tobytes())
-            items.append(Item(str(path), path.parent.name, role, read.sha256))
-            shapes.append((read.rgb.shape[0], read.rgb.shape[1]))
-            thumbs.append(thumb(read.rgb))
-    _check_classes(labels, [(Path(item.path), item.role) for item in items])
-    data.write_index(out, shapes)
-    twins = find_twins(np.stack(thumbs))
-    if features is not None:
-        twins += find_alike(_features(out, len(items), features))
-    dealt = deal(items, twins, *shares, seed)
-    data.write_splits(out, dealt)
-    data.load(out)
-    return Report(
-        pictures=len(items),
-        unreadable=tuple(unreadable),
-        same_file=len(items) - len({item.sha256 for item in items}),
-        grouped=sum(n for n in Counter(groups(len(items), twins)).values() if n > 1),
-        conflicting=tuple(items[i].path for i in sorted(conflicts(items, twins))),
-        splits={name: dict(Counter(i.label for i in dealt if i.split == name)) for name in _names(dealt)},
-    )
-
-
-def find_pictures(folder: Path) -> list[Path]:
-    """The picture files in the class folders of `folder`, sorted. Raises DataError."""
-    if not folder.is_dir():
-        raise DataError(f"{folder}: not a folder. Give a folder that has one folder of pictures for each class.")
-    found = sorted(p for p in folder.glob("[!.]*/[!.]*") if p.suffix.lower() in SUFFIXES)
-    if not found:
-        raise DataError(f"{folder}: no pictures in class folders. Expected {folder}/CLASS/PICTURE.jpg (or .png ...).")
+            found.items.append(Item(path, source.label, source.role, read.sha256))
+            found.shapes.append((read.rgb.shape[0], read.rgb.shape[1]))
+            found.thumbs.append(thumb(read.rgb))
+    data.write_index(folder, found.shapes)
     return found
 
 
-def imagenet_features() -> Features:
-    """What EfficientNet-Lite2 sees at 160 px."""
-    from convert import backbones  # noqa: PLC0415 # Keras takes seconds to import, and `--quick` needs none of it
+def _judge(gathered: _Gathered, seen: NDArray[np.float32] | None, shares: tuple[float, float], seed: int) -> Findings:
+    twins = find_twins(np.stack(gathered.thumbs))
+    if seen is not None:
+        twins = confirm(twins, seen) + find_alike(seen)
+    twins += find_copies(gathered.items)
+    items = tuple(deal(gathered.items, twins, *shares, seed))
+    return Findings(
+        items=items,
+        refused=tuple(gathered.refused),
+        stripped=tuple(gathered.stripped),
+        conflicts=conflicts(items, twins),
+        suspects=None if seen is None else _suspects(items, seen, seed),
+    )
 
-    model = backbones.build("efficientnet-lite2", size=_FEATURE_PX)
 
-    def features(pictures: Sequence[Pixels]) -> NDArray[np.float32]:
-        batch = np.stack([fit(picture, _FEATURE_PX, _FEATURE_PX) for picture in pictures]).astype(np.float32)
-        return np.asarray(model.predict_on_batch(batch), dtype=np.float32)
+def _suspects(items: Sequence[Item], seen: NDArray[np.float32], seed: int) -> tuple[Suspect, ...]:
+    """Among the pictures that are used; robustness pictures come from elsewhere and look wrong for that alone."""
+    used = [i for i, item in enumerate(items) if item.split not in (ROBUST, UNUSED)]
+    found = find_suspects(seen[used], [items[i].label for i in used], [items[i].group for i in used], seed)
+    return tuple(Suspect(used[s.index], s.suggested, s.score) for s in found)
 
-    return features
+
+def _write(findings: Findings, pictures: data.Pictures, folder: Path) -> None:
+    items = findings.items
+    rows = [(entry.path, entry.label, entry.reason) for entry in findings.left_out]
+    data.write_table(folder / data.LEFT_OUT, ("path", "label", "reason"), rows)
+    if findings.suspects is not None:
+        named = [(items[s.index].path, items[s.index].label, s.suggested, f"{s.score:.4f}") for s in findings.suspects]
+        data.write_table(folder / data.SUSPECTS, ("path", "label", "suggested", "score"), named)
+    (folder / data.REPORT).write_text(page(findings, pictures), encoding="utf-8")
+    data.write_splits(folder, items)
+
+
+def _labels(sources: Iterable[Source]) -> set[str]:
+    return {source.label for source in sources if source.role == MAIN}
+
+
+def _check_classes(sources: Sequence[Source], labels: set[str], gathered: _Gathered | None = None) -> None:
+    """Raises DataError when these pictures, of these classes and perhaps more, are not enough to train on."""
+    counts = dict.fromkeys(sorted(labels | _labels(sources)), 0) | Counter(s.label for s in sources if s.role == MAIN)
+    if len(counts) < 2:
+        raise DataError(
+            f"one class only ({', '.join(counts) or 'none'}): a classifier needs two folders of pictures or more."
+        )
+    few = [f"{label} ({n})" for label, n in counts.items() if n < MIN_PER_CLASS]
+    if few:
+        first = f" The first that cannot: {_first(gathered)}." if gathered and gathered.refused else ""
+        raise DataError(
+            f"too few pictures that can be used, at least {MIN_PER_CLASS} a class are needed: {', '.join(few)}.{first}"
+        )
+    strange = {s.label for s in sources if s.role in (EXTRA, ROBUST)} - set(counts)
+    if strange:
+        raise DataError(
+            f"extra or robustness pictures of classes that have no pictures to split: {', '.join(sorted(strange))}. "
+            "Check how the folders are named."
+        )
+
+
+def _first(gathered: _Gathered) -> str:
+    return f"{gathered.refused[0].path}: {gathered.refused[0].reason}"
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -125,86 +160,41 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "prepare",
         description=__doc__,
-        epilog="example: smartbin-convert prepare pictures/ --extra more/ --robust bin-camera/ --out build/set",
+        epilog="examples:\n"
+        "  smartbin-convert prepare pictures/ --extra more/ --robust bin-camera/ --out build/set\n"
+        "  smartbin-convert prepare pictures.csv --out build/set     (columns: path,label and, if wanted, role)\n\n"
+        "Stopped with Ctrl-C, the same command reads the pictures again (minutes) and keeps what it has compared.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="a folder with one folder a class")
     parser.add_argument(
-        "--extra", action="append", default=[], type=Path, metavar="DIR", help="pictures to train on only"
+        "places", nargs="+", type=Path, metavar="PLACE", help="a folder with one folder a class, or a CSV file"
+    )
+    parser.add_argument(
+        "--extra", action="append", default=[], type=Path, metavar="PLACE", help="pictures to train on only"
     )
     parser.add_argument(
         "--robust",
         action="append",
         default=[],
         type=Path,
-        metavar="DIR",
+        metavar="PLACE",
         help="another camera: measured, never trained on",
     )
-    parser.add_argument(
-        "--out", required=True, type=Path, metavar="SET", help="where the prepared set goes (2 GB for 13,000)"
-    )
+    parser.add_argument("--out", required=True, type=Path, metavar="SET", help="the prepared set (2 GB for 13,000)")
     parser.add_argument("--validation", type=float, default=0.08, metavar="SHARE", help="share of each class (0.08)")
     parser.add_argument("--test", type=float, default=0.1, metavar="SHARE", help="share of each class (0.1)")
     parser.add_argument("--seed", type=int, default=0, help="another seed, another split (0)")
-    parser.add_argument("--quick", action="store_true", help="find near-duplicates by picture hash alone: misses crops")
+    parser.add_argument(
+        "--quick", action="store_true", help="tell near-duplicates by picture hash alone, look for no wrong labels"
+    )
     parser.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> None:
     if not (0 < options.validation < 1 and 0 < options.test < 1 and options.validation + options.test < 0.9):
         raise RecipeError("--validation and --test: each between 0 and 1, together below 0.9.")
-    roles = ((options.folders, MAIN), (options.extra, EXTRA), (options.robust, ROBUST))
-    folders = [(folder, role) for given, role in roles for folder in given]
-    features = None if options.quick else imagenet_features()
-    report = prepare(folders, options.out, features, (options.validation, options.test), options.seed)
-    for line in (*report.unreadable, *(f"{path}: same picture under two labels" for path in report.conflicting)):
-        print(f"left out: {line}")
-    print(report)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Read:
-    rgb: Pixels
-    sha256: str
-
-
-def _features(out: Path, count: int, features: Features) -> NDArray[np.float32]:
-    pictures = data.Pictures(out)
-    parts = []
-    with progress("compare", count) as advance:
-        for start in range(0, count, _FEATURE_BATCH):
-            batch = [pictures[i] for i in range(start, min(start + _FEATURE_BATCH, count))]
-            parts.append(features(batch))
-            advance(len(batch), "")
-    return np.concatenate(parts)
-
-
-def _read_all(paths: Sequence[Path]) -> Iterator[_Read | str]:
-    # "spawn": a forked child of a process with TensorFlow's or OpenCV's threads can hang.
-    with multiprocessing.get_context("spawn").Pool(min(8, os.cpu_count() or 1)) as pool:
-        yield from pool.imap(_read, paths, chunksize=16)
-
-
-def _read(path: Path) -> _Read | str:
-    try:
-        content = path.read_bytes()
-        return _Read(data.shrink(read_image(content, name=str(path))), hashlib.sha256(content).hexdigest())
-    except (ImageError, OSError) as error:
-        return str(error)
-
-
-def _check_classes(labels: Iterable[str], pictures: Iterable[tuple[Path, str]]) -> None:
-    counts = dict.fromkeys(sorted(labels), 0) | Counter(path.parent.name for path, role in pictures if role == MAIN)
-    if len(counts) < 2:
-        raise DataError(
-            f"one class only ({', '.join(counts) or 'none'}): a classifier needs two folders of pictures or more."
-        )
-    few = [f"{label} ({n})" for label, n in counts.items() if n < MIN_PER_CLASS]
-    if few:
-        raise DataError(
-            f"too few pictures that can be read, at least {MIN_PER_CLASS} a class are needed: {', '.join(few)}."
-        )
-
-
-def _names(items: Sequence[Item]) -> list[str]:
-    order = ("train", "validation", "test", ROBUST, UNUSED)
-    return [name for name in order if any(item.split == name for item in items)]
+    roles = ((options.places, MAIN), (options.extra, EXTRA), (options.robust, ROBUST))
+    given = [(place, role) for places, role in roles for place in places]
+    embedder = None if options.quick else features.imagenet()
+    findings = prepare(given, options.out, embedder, (options.validation, options.test), options.seed)
+    print(to_text(findings, options.out))

@@ -17,7 +17,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from convert import backbones, data, prepare
+from convert import backbones, data, sources
 from convert import run as runs
 from convert.errors import DataError, RecipeError
 from convert.progress import progress
@@ -135,7 +135,7 @@ def _untrained(options: argparse.Namespace) -> tuple[keras.Model, int, Pictures]
         return model, size, ()
     if options.images is None:
         raise RecipeError("--images: int8 takes its ranges from pictures; give a folder of class folders.")
-    found = prepare.find_pictures(options.images)
+    found = sources.find_pictures(options.images)
     chosen = np.random.default_rng(0).permutation(len(found))[: options.samples or 400]
     return model, size, [partial(_read, found[i]) for i in chosen]
 

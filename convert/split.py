@@ -25,6 +25,8 @@ SAME_BITS = 4
 SAME_CORRELATION = 0.985
 # Cosine of ImageNet features. Above it are crops and other shots of the same thing, which no hash of the whole finds.
 MIN_COSINE = 0.88
+# Below it two hashes were alike by chance: a dark vest, a dark battery. Turned copies of a photo keep 0.5 or more.
+CHANCE_COSINE = 0.35
 
 MAIN, EXTRA, ROBUST = "main", "extra", "robust"  # roles: dealt out; training only; a check that is never trained on
 TRAIN, VALIDATION, TEST, UNUSED = "train", "validation", "test", "unused"
@@ -74,9 +76,23 @@ def find_twins(thumbs: Pixels) -> list[Twins]:
     return [Twins(a, b, same) for (a, b), same in sorted(found.items())]
 
 
+def find_copies(items: Sequence[Item]) -> list[Twins]:
+    """Files with the same bytes, each with the first of its kind. (Of plain pictures no hash can tell it.)"""
+    first: dict[str, int] = {}
+    return [Twins(first[item.sha256], i, True) for i, item in enumerate(items) if first.setdefault(item.sha256, i) != i]
+
+
+def confirm(twins: Sequence[Twins], features: NDArray[np.float32]) -> list[Twins]:
+    """The twins without those that, by their float32 (n, m) features, only happen to look alike when small and grey."""
+    first, second = (np.array([getattr(pair, end) for pair in twins], np.intp) for end in ("first", "second"))
+    unit = _unit(features)
+    cosine = np.einsum("ij,ij->i", unit[first], unit[second])
+    return [pair for pair, like in zip(twins, cosine, strict=True) if pair.same or like >= CHANCE_COSINE]
+
+
 def find_alike(features: NDArray[np.float32]) -> list[Twins]:
     """Near-duplicates among float32 (n, m) features of pictures: the same thing cut or shot in another way."""
-    unit = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-9)
+    unit = _unit(features)
     found = []
     for start in range(0, len(unit), 1024):
         first, second = np.nonzero(unit[start : start + 1024] @ unit.T > MIN_COSINE)
@@ -100,14 +116,15 @@ def groups(count: int, twins: Sequence[Twins]) -> list[int]:
     return [root(index) for index in range(count)]
 
 
-def conflicts(items: Sequence[Item], twins: Sequence[Twins]) -> set[int]:
-    """Pictures of which the very same photo is also filed under another label."""
-
-    def doubtful(pair: Twins) -> bool:
+def conflicts(items: Sequence[Item], twins: Sequence[Twins]) -> dict[int, int]:
+    """Pictures of which the very same photo is also filed under another label, each with such a photo."""
+    found: dict[int, int] = {}
+    for pair in twins:
         first, second = items[pair.first], items[pair.second]
-        return pair.same and first.label != second.label and ROBUST not in (first.role, second.role)
-
-    return {index for pair in twins if doubtful(pair) for index in (pair.first, pair.second)}
+        if pair.same and first.label != second.label and ROBUST not in (first.role, second.role):
+            found.setdefault(pair.first, pair.second)
+            found.setdefault(pair.second, pair.first)
+    return found
 
 
 def deal(
@@ -175,6 +192,10 @@ def _order(items: Sequence[Item], group: Sequence[int], seed: int) -> str:
 def _turned(thumbs: Pixels, turn: int) -> Pixels:
     rotated = np.rot90(thumbs, turn % 4, axes=(1, 2))
     return np.ascontiguousarray(rotated[:, :, ::-1] if turn >= 4 else rotated)
+
+
+def _unit(features: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-9), np.float32)
 
 
 def _hashes(thumbs: Pixels) -> NDArray[np.uint64]:

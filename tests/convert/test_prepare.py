@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import csv
+import resource
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
 import pytest
 from madeup import picture, write_classes
+from numpy.typing import NDArray
 from PIL import Image
 
 from convert import data
 from convert.cli import main
 from convert.errors import DataError
+from convert.features import Embedder
+from convert.findings import to_text
 from convert.prepare import prepare
-from convert.split import MAIN, ROBUST, TEST, TRAIN, UNUSED, VALIDATION
+from convert.samples import read_samples
+from convert.split import EXTRA, MAIN, ROBUST, TEST, TRAIN, UNUSED, VALIDATION
+from edge.model import Pixels
 
 
 def test_a_set_is_read_back_as_it_was(class_folders: Path, tmp_path: Path) -> None:
-    report = prepare([(class_folders, MAIN)], tmp_path / "set", shares=(0.2, 0.2))
+    findings = prepare([(class_folders, MAIN)], tmp_path / "set", shares=(0.2, 0.2))
     dataset = data.load(tmp_path / "set")
     assert dataset.labels == ("metal", "paper", "plastic")
-    assert report.pictures == len(dataset.items) == 60
+    assert findings.items == dataset.items
+    assert len(dataset.items) == 60
     assert {name: len(dataset.indices(name)) for name in (TRAIN, VALIDATION, TEST)} == {
         TRAIN: 36,
         VALIDATION: 12,
@@ -48,29 +56,171 @@ def test_unreadable_files_are_left_out_and_named(
 ) -> None:
     (class_folders / "metal" / "cut.png").write_bytes((class_folders / "metal" / "0-000.png").read_bytes()[:200])
     (class_folders / "paper" / "empty.jpg").touch()
+    Image.new("RGB", (31, 40)).save(class_folders / "paper" / "dot.png")
+    Image.new("RGB", (40, 400)).save(class_folders / "paper" / "strip.png")
     (class_folders / "paper" / "notes.txt").write_text("not a picture, not even by its name")
     shutil.copy(class_folders / "metal" / "0-003.png", class_folders / "metal" / "copy.png")
     shutil.copy(class_folders / "metal" / "0-004.png", class_folders / "paper" / "stray.png")
     assert main(["prepare", str(class_folders), "--out", str(tmp_path / "set"), "--quick", "--test", "0.2"]) == 0
     said = capsys.readouterr().out
-    assert "62 pictures, 2 unreadable, 2 files that are there twice" in said
-    assert f"left out: {class_folders}/metal/cut.png" in said
-    assert f"left out: {class_folders}/paper/empty.jpg" in said
-    assert f"left out: {class_folders}/paper/stray.png: same picture under two labels" in said
+    assert "62 pictures, 4 files that cannot be used, 2 files that are there twice" in said
+    assert f"{class_folders}/metal/cut.png: " in said
+    assert f"{class_folders}/paper/empty.jpg: empty (0 bytes)" in said
+    assert f"{class_folders}/paper/dot.png: too small: 31 x 40 pixels" in said
+    assert f"{class_folders}/paper/strip.png: too long: 40 x 400 pixels" in said
+    original = f"{class_folders}/metal/0-004.png"
+    assert f"{class_folders}/paper/stray.png: the same picture under two labels: {original} is metal" in said
     assert "notes.txt" not in said
+    with (tmp_path / "set" / data.LEFT_OUT).open(newline="") as stream:
+        left_out = {Path(row["path"]).name: row["label"] for row in csv.DictReader(stream)}
+    assert left_out == {
+        "cut.png": "metal",
+        "empty.jpg": "paper",
+        "dot.png": "paper",
+        "strip.png": "paper",
+        "stray.png": "paper",
+        "0-004.png": "metal",
+    }
     splits = {item.path: item.split for item in data.load(tmp_path / "set").items}
     assert splits[f"{class_folders}/paper/stray.png"] == UNUSED
     assert splits[f"{class_folders}/metal/copy.png"] == splits[f"{class_folders}/metal/0-003.png"]
 
 
-def test_features_group_what_the_hash_does_not(class_folders: Path, tmp_path: Path) -> None:
-    def features(pictures: object) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-        count = len(pictures)  # type: ignore[arg-type] # a sequence of pictures; only how many matters here
-        return np.eye(count, 80, dtype=np.float32) if count < 60 else np.eye(60, 80, dtype=np.float32)[[*range(59), 7]]
+def embedder(rows: NDArray[np.float32]) -> Embedder:
+    """Features made up for the pictures in order."""
+    given = iter(rows)
+    return Embedder("made-up", rows.shape[1], lambda pictures: np.stack([next(given) for _ in pictures]))
 
-    assert prepare([(class_folders, MAIN)], tmp_path / "set", features, (0.2, 0.2)).grouped == 2
+
+def test_features_group_what_the_hash_does_not(class_folders: Path, tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).normal(size=(60, 80)).astype(np.float32)
+    rows[59] = rows[7]
+    assert prepare([(class_folders, MAIN)], tmp_path / "set", embedder(rows), (0.2, 0.2)).grouped == 2
     items = data.load(tmp_path / "set").items
     assert items[7].group == items[59].group
+
+
+def test_a_label_that_does_not_fit_is_listed_and_kept(class_folders: Path, tmp_path: Path) -> None:
+    rows = np.repeat(np.eye(3, 30, dtype=np.float32), 20, axis=0) * 2
+    rows += np.random.default_rng(0).normal(0, 0.5, rows.shape).astype(np.float32)
+    rows[[5, 45]] = rows[[45, 5]]
+    # what is told apart by thirty numbers alone is no near-duplicate
+    features = np.hstack([rows, np.eye(60, dtype=np.float32) * 6])
+    findings = prepare([(class_folders, MAIN)], tmp_path / "set", embedder(features), (0.2, 0.2))
+    with (tmp_path / "set" / data.SUSPECTS).open(newline="") as stream:
+        suspects = list(csv.DictReader(stream))
+    assert {(Path(s["path"]).name, s["label"], s["suggested"]) for s in suspects[:2]} == {
+        ("0-005.png", "metal", "plastic"),
+        ("0-005.png", "plastic", "metal"),
+    }
+    assert [s["score"] for s in suspects] == sorted(s["score"] for s in suspects)
+    assert findings.items[5].split in (TRAIN, VALIDATION, TEST)
+    assert f"look through {tmp_path / 'set' / 'suspects.csv'}" in to_text(findings, tmp_path / "set")
+    prepare([(class_folders, MAIN)], tmp_path / "set", None, (0.2, 0.2))
+    assert not (tmp_path / "set" / data.SUSPECTS).exists()
+
+
+def test_bars_are_cut_off_before_anything_else(class_folders: Path, tmp_path: Path) -> None:
+    original = class_folders / "metal" / "0-003.png"
+    with Image.open(original) as image:
+        barred = Image.new("RGB", (image.width, image.height + 60), (114, 114, 114))
+        barred.paste(image, (0, 30))
+    barred.save(class_folders / "metal" / "barred.png")
+    findings = prepare([(class_folders, MAIN)], tmp_path / "set", shares=(0.2, 0.2))
+    (stripped,) = findings.stripped
+    assert findings.items[stripped.index].path.endswith("barred.png")
+    group = {Path(i.path).name for i in findings.items if i.group == findings.items[stripped.index].group}
+    assert group == {"barred.png", "0-003.png"}
+    assert data.load(tmp_path / "set").pictures[stripped.index].shape == (58, 80, 3)
+    assert "1 pictures had letterbox bars" in to_text(findings, tmp_path)
+
+
+def test_labels_in_any_script_from_a_table(class_folders: Path, tmp_path: Path) -> None:
+    names = {"metal": "getränk dose", "paper": "紙", "plastic": 'a, "b"'}
+    table = tmp_path / "all.csv"
+    with table.open("w", newline="", encoding="utf-8-sig") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["path", "label", "role"])
+        for path in sorted(class_folders.glob("*/*.png")):
+            writer.writerow([path.relative_to(tmp_path), names[path.parent.name], ""])
+    out = tmp_path / "ein set"
+    assert main(["prepare", str(table), "--out", str(out), "--quick"]) == 0
+    dataset = data.load(out)
+    assert dataset.labels == tuple(sorted(names.values()))
+    assert {sample.label for sample in read_samples(out / data.SPLITS, Path(), TEST)} == set(names.values())
+    assert "a, &quot;b&quot;" in (out / data.REPORT).read_text(encoding="utf-8")
+
+
+def test_the_same_set_comes_out_again(class_folders: Path, tmp_path: Path) -> None:
+    shutil.copy(class_folders / "metal" / "0-004.png", class_folders / "paper" / "stray.png")
+    for name in ("one", "two"):
+        prepare([(class_folders, MAIN)], tmp_path / name, shares=(0.2, 0.2))
+    for name in (data.SPLITS, data.PIXELS, data.LEFT_OUT, data.REPORT):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_plain_pictures_of_one_file_do_not_end_up_on_both_sides(class_folders: Path, tmp_path: Path) -> None:
+    for i in range(8):
+        Image.new("RGB", (40, 40), "white").save(class_folders / "metal" / f"white{i}.png")
+    findings = prepare([(class_folders, MAIN)], tmp_path / "set", shares=(0.2, 0.2))
+    assert len({item.split for item in findings.items if "white" in item.path}) == 1
+
+
+@contextmanager
+def disk_of(size: int) -> Iterator[None]:
+    """As on a full disk, every file ends at this size."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("size", [0, 400_000])
+def test_a_full_disk_leaves_no_set_and_says_so(
+    size: int, class_folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with disk_of(size) if size else nullcontext():
+        out = tmp_path / "set" if size else Path("/dev/null/set")
+        assert main(["prepare", str(class_folders), "--out", str(out), "--quick"]) == 2
+    said = capsys.readouterr().err
+    assert "No set was written. Make room" in said
+    assert "Traceback" not in said
+    assert not size or list(out.iterdir()) == []
+
+
+def test_a_failed_run_leaves_the_earlier_set(class_folders: Path, tmp_path: Path) -> None:
+    before = prepare([(class_folders, MAIN)], tmp_path / "set", shares=(0.2, 0.2))
+    shutil.rmtree(class_folders / "paper")
+    (class_folders / "paper").mkdir()
+    with pytest.raises(DataError):
+        prepare([(class_folders, MAIN)], tmp_path / "set")
+    assert data.load(tmp_path / "set").items == before.items
+
+
+def test_ctrl_c_keeps_what_was_compared(class_folders: Path, tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).normal(size=(70, 80)).astype(np.float32)
+    for i in range(10):
+        Image.fromarray(picture((9, 90, 9), np.random.default_rng(i))).save(class_folders / "paper" / f"more{i}.png")
+    asked: list[int] = []
+
+    def embed(pictures: Sequence[Pixels]) -> NDArray[np.float32]:
+        if sum(asked) == 64:
+            raise KeyboardInterrupt
+        start = sum(asked)
+        asked.append(len(pictures))
+        return rows[start : start + len(pictures)]
+
+    stopped = Embedder("made-up", 80, embed)
+    with pytest.raises(KeyboardInterrupt):
+        prepare([(class_folders, MAIN)], tmp_path / "set", stopped, (0.2, 0.2))
+    assert [path.name for path in (tmp_path / "set").iterdir()] == ["features-made-up.bin"]
+    with (tmp_path / "set" / "features-made-up.bin").open("ab") as stream:
+        stream.write(b"half a record")
+    prepare([(class_folders, MAIN)], tmp_path / "set", embedder(rows[64:]), (0.2, 0.2))
+    # and once more: nothing is left to compute
+    prepare([(class_folders, MAIN)], tmp_path / "set", embedder(rows[:0]), (0.2, 0.2))
 
 
 def test_robustness_pictures_are_only_measured_on(class_folders: Path, tmp_path: Path) -> None:
@@ -82,6 +232,16 @@ def test_robustness_pictures_are_only_measured_on(class_folders: Path, tmp_path:
     assert len(dataset.indices(TRAIN, "bin-camera")) == 0
 
 
+@pytest.mark.parametrize("role", [EXTRA, ROBUST])
+def test_other_pictures_of_an_unknown_class_are_refused_before_reading(
+    role: str, class_folders: Path, tmp_path: Path
+) -> None:
+    other = write_classes(tmp_path / "other", count=2)
+    (other / "paper").rename(other / "papier")
+    with pytest.raises(DataError, match=r"no pictures to split: papier\."):
+        prepare([(class_folders, MAIN), (other, role)], tmp_path / "set")
+
+
 def only_metal(folder: Path) -> None:
     shutil.rmtree(folder / "paper")
     shutil.rmtree(folder / "plastic")
@@ -89,6 +249,11 @@ def only_metal(folder: Path) -> None:
 
 def nine_of_paper(folder: Path) -> None:
     for path in sorted((folder / "paper").iterdir())[9:]:
+        path.unlink()
+
+
+def three_of_paper(folder: Path) -> None:
+    for path in sorted((folder / "paper").iterdir())[3:]:
         path.unlink()
 
 
@@ -110,11 +275,12 @@ def no_pictures(folder: Path) -> None:
     ("spoil", "message"),
     [
         (only_metal, "one class only (metal)"),
-        (nine_of_paper, "too few pictures that can be read, at least 10 a class are needed: paper (9)"),
+        (nine_of_paper, "too few pictures that can be used, at least 10 a class are needed: paper (9)"),
+        (three_of_paper, "paper (3)"),
         (an_empty_class, "glass (0)"),
-        (paper_is_damaged, "paper (0)"),
+        (paper_is_damaged, "paper (0). The first that cannot: "),
         (no_pictures, "no pictures in class folders"),
-        (shutil.rmtree, "not a folder"),
+        (shutil.rmtree, "no such folder or file"),
     ],
 )
 def test_what_cannot_be_trained_on_is_refused_with_a_reason(
@@ -158,6 +324,14 @@ def test_a_split_in_which_the_test_touches_the_training_is_refused(prepared: Pat
     rewrite(prepared, {"group": str(tested.group)}, {"split": TRAIN})
     with pytest.raises(DataError, match="share a near-duplicate group"):
         data.load(prepared)
+
+
+def test_train_refuses_such_a_split(prepared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    trained = next(item for item in data.load(prepared).items if item.split == TRAIN)
+    rewrite(prepared, {"sha256": trained.sha256}, {"split": TEST})
+    assert main(["train", str(prepared), "--out", str(tmp_path / "run")]) == 1
+    assert "A score on such a split means nothing" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_same_file_on_both_sides_is_refused(prepared: Path) -> None:

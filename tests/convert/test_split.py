@@ -21,8 +21,10 @@ from convert.split import (
     VALIDATION,
     Item,
     Twins,
+    confirm,
     deal,
     find_alike,
+    find_copies,
     find_twins,
     groups,
     leaks,
@@ -82,6 +84,21 @@ def test_like_features_are_twins() -> None:
     features = np.eye(4, 8, dtype=np.float32)
     features[3] = features[1] * 5 + 0.1
     assert find_alike(features) == [Twins(1, 3, False)]
+
+
+def test_twins_that_features_deny_are_none_but_copies_are() -> None:
+    features = np.eye(4, 8, dtype=np.float32)
+    features[1] += features[0]
+    twins = [Twins(0, 1, False), Twins(1, 2, False), Twins(2, 3, True)]
+    assert confirm(twins, features) == [Twins(0, 1, False), Twins(2, 3, True)]
+    assert confirm([], features) == []
+
+
+def test_copies_are_twins_whatever_they_show() -> None:
+    given = items(5)
+    given[3] = replace(given[3], sha256=given[1].sha256)
+    given[4] = replace(given[4], sha256=given[1].sha256)
+    assert find_copies(given) == [Twins(1, 3, True), Twins(1, 4, True)]
 
 
 def test_links_chain_into_groups() -> None:

@@ -1,0 +1,86 @@
+"""Pictures from folders and from tables; every bad line of a table is named."""
+
+from __future__ import annotations
+
+import unicodedata
+from pathlib import Path
+
+import pytest
+
+from convert.errors import DataError
+from convert.sources import Source, find_sources, folder_labels
+from convert.split import EXTRA, MAIN, ROBUST
+
+
+def table(folder: Path, content: str | bytes) -> Path:
+    path = folder / "pictures.csv"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def test_folders_give_labels_and_order(tmp_path: Path) -> None:
+    for name in ("b/2.JPG", "b/1.png", "a c/3.avif", "b/.hidden.png", ".git/x.png", "b/notes.txt"):
+        (tmp_path / "all" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "all" / name).touch()
+    (tmp_path / "all" / "empty").mkdir()
+    given = [(tmp_path / "all", MAIN)]
+    assert [(s.path.name, s.label, s.role) for s in find_sources(given)] == [
+        ("3.avif", "a c", MAIN),
+        ("1.png", "b", MAIN),
+        ("2.JPG", "b", MAIN),
+    ]
+    assert folder_labels(given) == {"a c", "b", "empty"}
+    assert folder_labels([(tmp_path / "all", EXTRA)]) == set()
+
+
+def test_a_table_names_path_label_and_perhaps_role(tmp_path: Path) -> None:
+    path = table(tmp_path, "\ufefflabel,path,role,note\n glass ,x/1.png,,mine\nglass,/abs/2.png,robust,\nglass,3.png\n")
+    assert find_sources([(path, EXTRA)]) == [
+        Source(tmp_path / "x/1.png", "glass", EXTRA),
+        Source(Path("/abs/2.png"), "glass", ROBUST),
+        Source(tmp_path / "3.png", "glass", EXTRA),
+    ]
+
+
+def test_one_label_in_two_spellings_is_one(tmp_path: Path) -> None:
+    spelt = unicodedata.normalize("NFD", "café")
+    (tmp_path / "all" / spelt).mkdir(parents=True)
+    (tmp_path / "all" / spelt / "1.png").touch()
+    path = table(tmp_path, "path,label\n2.png,café\n")
+    assert {s.label for s in find_sources([(tmp_path / "all", MAIN), (path, MAIN)])} == {"café"}
+    assert folder_labels([(tmp_path / "all", MAIN)]) == {"café"}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "the first line must name the columns path and label"),
+        ("path;label\n1.png;glass\n", "it is: path;label"),
+        ("path,label\n", "no pictures below the first line"),
+        (b"path,label\n1.png,gl\xe4s\n", "not a CSV file in UTF-8"),
+        ('path,label\n1.png,"glass\n', "not a CSV file in UTF-8"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00", "not a CSV file in UTF-8"),
+    ],
+)
+def test_what_is_no_table_is_refused(content: str | bytes, message: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError) as raised:
+        find_sources([(table(tmp_path, content), MAIN)])
+    assert message in str(raised.value)
+
+
+def test_every_bad_line_is_named(tmp_path: Path) -> None:
+    path = table(tmp_path, "path,label,role\n1.png,glass,\n,glass,\n2.png,,\n1.png,paper,\n3.png,glass,test\n")
+    with pytest.raises(DataError) as raised:
+        find_sources([(path, MAIN)])
+    assert str(raised.value).splitlines() == [
+        f"{path}:",
+        "  line 3: no path",
+        "  line 4: no label",
+        "  line 5: 1.png is on line 2 already; name every picture once",
+        "  line 6: role 'test'; it is main, extra, robust, or nothing",
+    ]
+
+
+def test_a_long_list_of_bad_lines_is_cut(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="and 15 more"):
+        find_sources([(table(tmp_path, "path,label\n" + ",glass\n" * 25), MAIN)])
