@@ -106,7 +106,7 @@ class Reporter:
         return states.has(self.state, Problem.OVERHEATED)
 
     def _examine(self, queue: OutboxStats) -> None:
-        for part, fault in states.ailments(self.state).items():
+        for part, fault in states.ailments(self.state, self._told.health).items():
             if fault is None:
                 self.healed(part)
             else:

@@ -127,13 +127,17 @@ def healed(state: BinState, part: str) -> BinState:
     return ready(healthier) if faults != state.faults else healthier
 
 
-def ailments(state: BinState) -> Mapping[str, Fault | None]:
-    """What the computer's health says of each part of it; None where all is well or nothing is known."""
+def ailments(state: BinState, before: Health) -> Mapping[str, Fault | None]:
+    """What the computer's health says of each part of it; None where all is well or nothing is known.
+
+    before: the health looked at last. A broker must be away twice in a row: connecting takes a moment.
+    """
     health = state.health
+    broker = health.broker if before.broker else None
     return {
         "temperature": _hot(health.temperature_c, state),
         "power": _if(health.under_voltage, "power", Problem.UNDER_VOLTAGE, WEAK),
-        "broker": _if(health.broker, "broker", Problem.BROKER_AWAY, health.broker),
+        "broker": _if(broker, "broker", Problem.BROKER_AWAY, broker),
         "model_file": _if(health.model_file, "model_file", Problem.MODEL_CHANGED, health.model_file),
     }
 

@@ -79,7 +79,10 @@ def test_a_hand_stops_the_move_at_once_and_nothing_is_driven(bench: Bench, name:
 def test_it_does_not_close_on_the_hand_and_closes_when_it_is_gone(bench: Bench) -> None:
     bench.at = [(0.2, lambda: bench.hand(True))]
     bench.flaps.sort("servo")
+    servo = bench.factory.pin(SERVO_PIN)
+    servo.clear_states()
     assert not bench.flaps.rest()
+    servo.assert_states([0])
     assert bench.shows(SERVO_PIN) == 0
     assert bench.flaps.blocked()
     bench.hand(False)
@@ -98,7 +101,10 @@ def test_a_hand_while_the_flap_closes_stops_it_too(bench: Bench) -> None:
 
 def test_nothing_moves_at_all_with_a_hand_there_from_the_start(bench: Bench) -> None:
     bench.hand(True)
+    coil = bench.factory.pin(COIL_PIN)
+    coil.clear_states()
     report = bench.flaps.sort("coil")
+    coil.assert_states([0])
     assert (report.ok, report.ms, report.problem) == (False, 0.0, Problem.HAND_IN_CHUTE)
 
 
