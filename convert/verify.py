@@ -36,7 +36,7 @@ from convert.split import ROBUST
 from convert.summary import to_text
 from convert.unknown import judge_unknown
 from edge.classify import expand
-from edge.manifest import Manifest, load
+from edge.manifest import Manifest, load, load_novelty
 
 SEED = 0
 _SLOW_PICTURES = 300  # tflite-runtime is some thirty times slower than LiteRT on x86
@@ -80,7 +80,7 @@ def verify(folder: Path, plan: Plan, float_model: FloatModel | None = None, run:
         coverage=points,
         sources=tuple(evaluate.scores(source, manifest) for source in asked.sources),
         robustness=_robustness(folder, plan, main, manifest, run),
-        unknown=judge_unknown(main.answers, asked.unknown, manifest),
+        unknown=judge_unknown(main.answers, asked.unknown, manifest.temperature, load_novelty(folder, manifest)),
         other_runtime=_other_runtime(folder, plan, main, manifest, run),
         mistakes=evaluate.mistakes(main, _names(plan.samples), manifest),
     )

@@ -13,6 +13,7 @@ from convert.evaluate import Group
 from convert.measure import Answers
 from convert.unknown import judge_unknown
 from edge.manifest import Input, Manifest, Outputs
+from edge.novelty import Novelty, Statistics
 
 _MANIFEST = Manifest(
     name="m",
@@ -100,10 +101,28 @@ def test_unknown_things_are_told_by_what_95_percent_of_the_known_reach() -> None
     known = _answers(*[(0, 9, 0)] * 19, (0, 0.1, 0))
     unknown = _answers((0, 0.2, 0), (0, 1, 0), (0, 12, 0))
 
-    found = judge_unknown(known, unknown, _MANIFEST)
+    found = judge_unknown(known, unknown, 1.0, None)
 
     assert found is not None
+    assert found.score == "probability of the best label"
+    assert 0.9 < found.threshold < 1
     assert (found.known.right, found.known.total) == (19, 20)
     assert (found.abstained.right, found.abstained.total) == (2, 3)
     assert found.separation == pytest.approx((19 / 20 + 19 / 20 + 0) / 3)
-    assert judge_unknown(known, _answers(*[(0.0, 0.0, 0.0)]).of(np.array([], dtype=np.int64)), _MANIFEST) is None
+    assert judge_unknown(known, unknown.of(np.array([], dtype=np.int64)), 1.0, None) is None
+
+
+def test_a_model_that_carries_statistics_is_judged_by_them() -> None:
+    def answers(*embeddings: tuple[float, float]) -> Answers:
+        rows = len(embeddings)
+        return Answers(np.zeros((rows, 3), np.float32), np.array(embeddings, np.float32), np.ones(rows))
+
+    novelty = Novelty(Statistics(np.array([[1.0], [0.0]], np.float32)), threshold=0.5)
+    known = answers(*[(5.0, 0.0)] * 19, (3.0, 4.0))
+
+    found = judge_unknown(known, answers((0.0, 1.0), (9.0, 0.0)), 1.0, novelty)
+
+    assert found is not None
+    assert found.score == "angle to what it was trained on"
+    assert found.threshold == 0.0, "nineteen of twenty lie within what was trained on"
+    assert (found.abstained.right, found.abstained.total) == (1, 2)
