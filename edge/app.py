@@ -155,6 +155,7 @@ def opened(
             clock=Clock(time.monotonic, wall_time, pi_health.clock_synced),
             new_id=lambda: uuid7(time.time_ns() // 1_000_000, os.urandom(10)),
             observers=[make(lambda: reporter.state) for make in make_observers],
+            inbox=publisher if isinstance(publisher, PahoPublisher) and settings.mqtt.commands else None,
         )
 
 

@@ -212,7 +212,7 @@ class ChuteSettings(Section):
 
 
 class MqttSettings(Section):
-    """[mqtt]. The password is read from a file, never written here."""
+    """[mqtt]. The password is read from a file, never written here. commands: whether cmd/<name> is listened to."""
 
     enabled: bool = True
     host: Annotated[str, Field(min_length=1)] = "localhost"
@@ -224,6 +224,7 @@ class MqttSettings(Section):
     cert_file: ExistingPath | None = None
     key_file: ExistingPath | None = None
     prefix: Annotated[str, Field(pattern=r"^[^+#/\s][^+#\s]*$")] = "smartbin"
+    commands: bool = False
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

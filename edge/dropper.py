@@ -50,6 +50,10 @@ class Dropper:
         self._open = replace(self._open, flap=replace(again, ms=self._open.flap.ms + again.ms))
         return self._check(again)
 
+    def try_flap(self, compartment: str) -> bool:
+        """A move without an item, to see that the flap works. False when it failed."""
+        return self._check(self._parts.flap.sort(compartment))
+
     def jammed(self) -> None:
         """It did not fall at the second try either."""
         self._parts.reporter.fault(Fault("jam", NOT_FALLEN, Problem.JAM))

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from edge import cycle
+from edge.commander import Commander
 from edge.cycle import Action, Cycle, Stage
 from edge.decision import decide, together
 from edge.dropper import Dropper
@@ -22,6 +23,7 @@ def run(parts: Parts, should_stop: Callable[[], bool], between_items: Callable[[
     between_items: asked while no item is on its way; True ends the run too.
     """
     sorter = Sorter(parts)
+    commander = Commander(parts.inbox, parts, sorter) if parts.inbox is not None else None
     for seen in parts.camera.frames():
         if should_stop() or (sorter.idle and between_items()):
             break
@@ -30,6 +32,8 @@ def run(parts: Parts, should_stop: Callable[[], bool], between_items: Callable[[
         with _faults_of(parts):  # on its own: what is on disk is delivered while the disk takes nothing more
             parts.delivery.tick(parts.clock.monotonic_s())
             parts.reporter.tick(parts.clock.monotonic_s())
+        if commander is not None:
+            commander.tick()
         parts.notifier.progress()
     sorter.close()
 
@@ -52,6 +56,7 @@ class Sorter:
         self._dropper = Dropper(parts)
         self._cycle = Cycle()
         self._votes: list[Prediction] = []
+        self._phase: Phase | None = None
         self._appeared_s: float | None = None
         self._settled_s = 0.0
 
@@ -59,6 +64,7 @@ class Sorter:
         """Take in one frame, or the camera's word that there is none. Raises ModelError, OutboxError."""
         if isinstance(seen, Fault):
             self._votes.clear()  # what lies there when the camera is back may be something else
+            self._phase = None
             self._parts.reporter.fault(seen)
         else:
             self._parts.reporter.healed("camera")
@@ -69,9 +75,9 @@ class Sorter:
         signal = self._look(seen)
         self._cycle, action = cycle.step(self._cycle, signal, seen.at_s, self._parts.rules.clear_s)
         match action:
-            case Action.VOTE:
+            case Action.VOTE if not self._parts.reporter.state.paused:
                 self._vote(seen, signal)
-            case Action.FORGET:
+            case Action.VOTE | Action.FORGET:
                 self._votes.clear()
             case Action.RETRY:
                 self._stop_unless(self._dropper.drop_again())
@@ -85,6 +91,15 @@ class Sorter:
         """Whether no item is being voted on, falling, or waiting for the disk."""
         return self._cycle.stage in (Stage.ARMED, Stage.VOTING) and not self._votes and self._dropper.idle
 
+    @property
+    def tray_empty(self) -> bool:
+        """Whether the last frame showed an empty tray."""
+        return self._phase is Phase.EMPTY
+
+    def try_flap(self, compartment: str) -> bool:
+        """Move one flap once, with no item; only while idle. False when it did not move as told."""
+        return self._dropper.try_flap(compartment)
+
     def close(self) -> None:
         """The end of the run."""
         self._dropper.close()
@@ -93,6 +108,7 @@ class Sorter:
         signal = self._parts.trigger.observe(frame)
         if signal.phase is Phase.SETTLED and self._parts.flap.blocked():
             signal = replace(signal, phase=Phase.MOVING)  # nothing is settled while a hand is in the chute
+        self._phase = signal.phase
         for observer in self._parts.observers:
             observer.saw(frame, signal)
         if signal.phase in (Phase.EMPTY, Phase.LEARNING):

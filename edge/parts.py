@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from edge.decision import Policy
 from edge.delivery import Delivery
 from edge.model import ModelId
-from edge.ports import Camera, Classifier, Flap, Notifier, Observer, Outbox, Trigger
+from edge.ports import Camera, Classifier, Flap, Inbox, Notifier, Observer, Outbox, Trigger
 from edge.reporter import Reporter
 
 
@@ -49,3 +49,4 @@ class Parts:
     clock: Clock
     new_id: Callable[[], str]
     observers: Sequence[Observer] = ()
+    inbox: Inbox | None = None  # None where commands are off

@@ -64,6 +64,10 @@ class Reporter:
             ),
         )
 
+    def pause(self, on: bool) -> None:
+        """No new item is taken until told otherwise."""
+        self.state = states.paused(self.state, on)
+
     def fault(self, fault: Fault) -> None:
         """A part has a fault or is worth a warning; said once in the log, not once a frame."""
         if fault in self.state.faults or fault in self.state.warnings:

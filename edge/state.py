@@ -57,13 +57,14 @@ class Health:
 class BinState:
     """Counts run since the program started; `state` is starting, ready, fault or stopped.
 
-    faults keep the bin from sorting; warnings do not, and leave `state` as it is.
+    faults keep the bin from sorting; warnings do not, and leave `state` as it is. paused: no new item is taken.
     """
 
     bin_id: str
     model: ModelId
     version: str
     state: str = "starting"
+    paused: bool = False
     faults: tuple[Fault, ...] = ()
     warnings: tuple[Fault, ...] = ()
     items: int = 0
@@ -80,6 +81,11 @@ class BinState:
 def ready(state: BinState) -> BinState:
     """Start-up is over."""
     return replace(state, state="fault" if state.faults else "ready")
+
+
+def paused(state: BinState, on: bool) -> BinState:
+    """Somebody asked the bin to take no new item, or to go on."""
+    return replace(state, paused=on)
 
 
 def stopped(state: BinState) -> BinState:
@@ -163,7 +169,9 @@ def summary(state: BinState) -> str:
         return "fault: " + "; ".join(f"{f.part}: {f.message}" for f in state.faults)
     last = f", last {state.last.label} -> {state.last.compartment}" if state.last else ""
     warned = f"; look at: {', '.join(f.problem for f in state.warnings)}" if state.warnings else ""
-    return f"{state.state}: {state.items} items{last}, {state.queued} events queued{warned}"
+    return (
+        f"{'paused' if state.paused else state.state}: {state.items} items{last}, {state.queued} events queued{warned}"
+    )
 
 
 def _plus_one(counts: Mapping[str, int], key: str) -> Mapping[str, int]:

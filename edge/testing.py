@@ -207,9 +207,9 @@ class FakeOutbox:
 
 
 class FakeInbox:
-    """Commands that wait to be taken, and what was replied. While `away` is true no reply is taken."""
+    """Commands to be taken, and what was replied. None: nothing came then. While `away` is true no reply is taken."""
 
-    def __init__(self, received: Iterable[Received] = ()) -> None:
+    def __init__(self, received: Iterable[Received | None] = ()) -> None:
         self.waiting = list(received)
         self.replies: list[tuple[str, bytes]] = []
         self.away = False

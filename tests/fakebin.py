@@ -11,7 +11,7 @@ from edge.delivery import Delivery
 from edge.errors import ModelError
 from edge.model import Fault, Frame, ModelId, Phase, Prediction, Signal, SortEvent
 from edge.parts import Clock, Parts, Rules
-from edge.ports import Camera, Classifier, Outbox
+from edge.ports import Camera, Classifier, Inbox, Outbox
 from edge.reporter import Reporter
 from edge.state import BinState, Health
 from edge.testing import (
@@ -52,6 +52,7 @@ class Bin:
     camera: Camera | None = None
     classifier: Classifier | None = None
     store: Outbox | None = None  # instead of `outbox`; run() then returns nothing
+    inbox: Inbox | None = None
     clock: FakeClock = field(default_factory=lambda: FakeClock(step_s=0.001))
 
     def run(self, should_stop: Callable[[], bool] = lambda: False) -> list[SortEvent]:
@@ -83,6 +84,7 @@ class Bin:
             clock=Clock(self.clock, self.wall, lambda: False),
             new_id=lambda: f"id-{next(ids)}",
             observers=[self.observer],
+            inbox=self.inbox,
         )
         loop.run(parts, should_stop)
         return [self.outbox.events[seq] for seq in sorted(self.outbox.finished)]

@@ -24,6 +24,7 @@ class BrokerSettings:
     ca_file: Path | None = None
     cert_file: Path | None = None
     key_file: Path | None = None
+    commands: bool = False  # whether to listen to them
 
     @property
     def client_id(self) -> str:

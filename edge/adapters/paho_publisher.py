@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.exception import MQTTException
 from paho.mqtt.packettypes import PacketTypes
@@ -24,6 +24,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from edge.adapters import broker_trouble
 from edge.adapters.broker_settings import BrokerSettings, others_can_read, read_password, tls_context
 from edge.errors import PublishError
+from edge.ports import Received
 
 __all__ = ["BrokerSettings", "PahoPublisher"]
 
@@ -38,6 +39,10 @@ IN_FLIGHT = 20  # messages handed over and not yet acknowledged
 STEADY_S = 60.0  # after a connection that lasted this long it tries again soon
 ACK_S = 60.0  # a broker that acknowledges nothing for so long is given up and called again
 CLOSE_S = 0.7
+COMMANDS = "cmd/+"
+INBOX = 32  # commands that wait for the loop; what comes on top is lost, as its sender learns by no reply
+LARGEST = 64 * 1024  # bytes of a packet that MQTT 5 brokers may send us
+KEPT = 4096  # of a longer payload this much, enough to see that it is too long
 NONSENSE = (ValueError, LookupError, MQTTException)  # what paho raises when something answers that is no broker
 
 
@@ -58,7 +63,7 @@ class _Link:
 
 
 class PahoPublisher:
-    """Implements ports.Publisher: its methods are called from one thread, the loop's, and return at once.
+    """Implements ports.Publisher and ports.Inbox: called from one thread, the loop's; every method returns at once.
 
     MQTT 5 where the broker speaks it, else 3.1.1. A broker of 3.1.1 acknowledges what its access rules forbid, so only
     MQTT 5 tells of a denied message.
@@ -86,6 +91,7 @@ class PahoPublisher:
         self._connects = 0
         self._line_trouble: str | None = f"connecting to the broker {settings.host}:{settings.port}"
         self._answers: deque[tuple[int, ReasonCode]] = deque()
+        self._inbox: deque[Received] = deque()
         # the loop thread's alone
         self._waiting: dict[int, str] = {}  # token -> topic
         self._acknowledged: list[int] = []
@@ -149,6 +155,14 @@ class PahoPublisher:
             del self._waiting[token]
         tokens, self._refused = self._refused + lost, []
         return tokens
+
+    def take(self) -> Received | None:
+        """The oldest command that was not taken yet."""
+        return self._inbox.popleft() if self._inbox else None
+
+    def reply(self, name: str, payload: bytes) -> bool:
+        """Publish on reply/<name>; see ports.Inbox."""
+        return self.publish(f"reply/{name}", payload) is not None
 
     def close(self) -> None:
         """Publish `offline` and disconnect, so that the broker does not send the last will. Within a second."""
@@ -234,6 +248,8 @@ class PahoPublisher:
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
+        if settings.commands:
+            client.on_message = self._on_message
         # With this callback publish() never writes to the socket itself, it only wakes loop(): one thread, one writer.
         client.on_socket_register_write = lambda *_: None
         return client
@@ -242,6 +258,7 @@ class PahoPublisher:
         if version is MQTTProtocolVersion.MQTTv5:
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho left it untyped
             properties.SessionExpiryInterval = SESSION_S
+            properties.MaximumPacketSize = LARGEST
             client.connect(
                 self._settings.host, self._settings.port, KEEPALIVE_S, clean_start=False, properties=properties
             )
@@ -280,6 +297,8 @@ class PahoPublisher:
         # some brokers take only ten at a time and end the connection at the eleventh; one is left for `online`
         link.limit = max(1, min(IN_FLIGHT, getattr(properties, "ReceiveMaximum", 65535) - 1))
         client.publish(self._settings.topic("status"), b"online", qos=1, retain=True)
+        if self._settings.commands:
+            client.subscribe(self._settings.topic(COMMANDS), qos=1)
         link.connected = True
         log.info("connected to the broker %s:%d", self._settings.host, self._settings.port)
         self._line_trouble = None
@@ -293,6 +312,11 @@ class PahoPublisher:
     ) -> None:
         if flags.is_disconnect_packet_from_server:
             link.reason = reason
+
+    def _on_message(self, _client: Client, _link: _Link, message: MQTTMessage) -> None:
+        if len(self._inbox) < INBOX:
+            name = message.topic.rpartition("/")[2]
+            self._inbox.append(Received(name, bytes(message.payload[:KEPT]), message.retain))
 
     def _on_publish(
         self, _client: Client, link: _Link, mid: int, reason: ReasonCode, _properties: Properties | None

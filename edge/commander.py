@@ -1,0 +1,81 @@
+"""Takes commands from the broker, one a frame, does what they ask, and answers. None can stop the loop."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from typing import Protocol
+
+from edge import admission
+from edge.admission import Moment
+from edge.commands import Answer, Command, FlapRequest, Refusal, Situation, objection, refused
+from edge.logs import fields
+from edge.parts import Parts
+from edge.ports import Inbox
+from edge.wire import state_json
+
+log = logging.getLogger(__name__)
+
+NOT_MOVED = "the flap did not move as told; the faults in `state` say more"
+
+
+class Worker(Protocol):
+    """Who works at the tray: the loop's Sorter."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether no item is being voted on, falling, stuck, or waiting for the disk."""
+
+    @property
+    def tray_empty(self) -> bool:
+        """Whether the last frame showed an empty tray."""
+
+    def try_flap(self, compartment: str) -> bool:
+        """Move one flap once, with no item. False when it did not move as told; the fault is reported."""
+
+
+class Commander:
+    """One a run of the loop. What it remembers of earlier commands ends with it: see admission."""
+
+    def __init__(self, inbox: Inbox, parts: Parts, worker: Worker) -> None:
+        self._inbox = inbox
+        self._parts = parts
+        self._worker = worker
+        self._compartments = sorted({*parts.policy.routes.values(), parts.policy.default})
+        self._guard = admission.begin(parts.clock.monotonic_s())
+        self._due: Answer | None = None
+
+    def tick(self) -> None:
+        """Called for every frame. Returns at once, or when a flap that was to move has moved."""
+        if self._due is None:
+            self._due = self._next()
+        if self._due is not None and self._inbox.reply(self._due.command, state_json(self._due)):
+            self._due = None
+
+    def _next(self) -> Answer | None:
+        message = self._inbox.take()
+        if message is None:
+            return None
+        self._guard, verdict = admission.admit(self._guard, message, self._now())
+        if isinstance(verdict, Command):
+            verdict = self._carry_out(verdict)
+            self._guard = admission.remember(self._guard, verdict)
+        if verdict is not None:
+            log.info("command %s", fields(name=verdict.command, id=verdict.id, ok=verdict.ok, refusal=verdict.refusal))
+        return verdict
+
+    def _carry_out(self, command: Command) -> Answer:
+        request, reporter = command.request, self._parts.reporter
+        situation = Situation(self._worker.idle, reporter.state.paused, self._worker.tray_empty)
+        answer = objection(command, situation, self._compartments)
+        if answer is not None:
+            return answer
+        if command.name in ("pause", "resume"):
+            reporter.pause(command.name == "pause")
+        elif isinstance(request, FlapRequest) and not self._worker.try_flap(request.compartment):
+            return refused(command.name, request.id, Refusal.FAILED, NOT_MOVED)
+        return Answer(command.name, request.id, ok=True, state=reporter.state if command.name == "status" else None)
+
+    def _now(self) -> Moment:
+        clock = self._parts.clock
+        return Moment(clock.monotonic_s(), datetime.fromisoformat(clock.wall()), clock.synced())

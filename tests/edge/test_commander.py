@@ -1,0 +1,127 @@
+"""Commands at a running bin of fakes: what they do, when they do it, what is answered."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+import pytest
+from fakebin import ITEM, Bin
+
+from edge.model import Outcome, Phase, Problem
+from edge.ports import Received
+from edge.state import summary
+from edge.testing import FakeFlap, FakeInbox
+
+LANDFILL = {"compartment": "landfill"}
+
+
+def command(name: str, request_id: str | None = None, **more: object) -> Received:
+    payload = {"id": request_id or name, "time": "2026-01-01T00:00:00Z", **more}
+    return Received(name, json.dumps(payload).encode())
+
+
+def replies(inbox: FakeInbox) -> list[dict[str, Any]]:
+    said = [(name, json.loads(payload)) for name, payload in inbox.replies]
+    assert all(name == reply["command"] for name, reply in said)
+    return [reply for _, reply in said]
+
+
+def test_a_paused_bin_takes_no_item_and_goes_on_with_the_one_that_lies_there() -> None:
+    inbox = FakeInbox([command("pause"), *[None] * 7, command("resume")])
+    bin_ = Bin([*ITEM, *ITEM[:5], *[Phase.SETTLED] * 3, Phase.EMPTY], inbox=inbox)
+    assert [event.outcome for event in bin_.run()] == [Outcome.SORTED]
+    assert len(bin_.flap.moves) == 1, "the item of the pause was taken away, the other one was sorted after it"
+    assert [(reply["id"], reply["ok"]) for reply in replies(inbox)] == [("pause", True), ("resume", True)]
+    assert not bin_.reporter.state.paused
+
+
+def test_a_pause_lets_the_item_fall_that_is_on_its_way() -> None:
+    inbox = FakeInbox([*[None] * 4, command("pause")])
+    bin_ = Bin([*ITEM, *ITEM], inbox=inbox)
+    assert [event.outcome for event in bin_.run()] == [Outcome.SORTED]
+    assert bin_.reporter.state.paused
+    assert summary(bin_.reporter.state).startswith("paused: 1 items")
+
+
+def test_a_flap_is_tested_on_an_empty_tray_and_no_event_tells_of_it() -> None:
+    inbox = FakeInbox([None, command("test-flap", **LANDFILL)])
+    bin_ = Bin([Phase.EMPTY] * 4, inbox=inbox)
+    assert bin_.run() == []
+    assert bin_.flap.moves == ["landfill"]
+    assert replies(inbox)[0]["ok"]
+
+
+@pytest.mark.parametrize("frame", [1, 2, 3, 4], ids=["something came", "first vote", "second vote", "falling"])
+def test_no_flap_is_tested_while_an_item_is_on_its_way(frame: int) -> None:
+    inbox = FakeInbox([*[None] * frame, command("test-flap", **LANDFILL)])
+    bin_ = Bin(ITEM, inbox=inbox)
+    assert len(bin_.run()) == 1
+    assert bin_.flap.moves == ["recycling"]
+    assert replies(inbox)[0]["refusal"] == "busy"
+
+
+def test_no_flap_is_tested_while_an_item_is_stuck() -> None:
+    inbox = FakeInbox([command("pause"), None, command("resume"), *[None] * 30, command("test-flap", **LANDFILL)])
+    bin_ = Bin([Phase.EMPTY, *[Phase.SETTLED] * 40], inbox=inbox)
+    bin_.run()
+    assert bin_.flap.moves == ["recycling"] * 2
+    assert replies(inbox)[-1]["refusal"] == "busy"
+
+
+def test_the_same_command_again_moves_nothing_and_gets_the_same_answer() -> None:
+    inbox = FakeInbox([command("test-flap", "one", **LANDFILL)] * 3)
+    bin_ = Bin([Phase.EMPTY] * 5, inbox=inbox)
+    bin_.run()
+    assert bin_.flap.moves == ["landfill"]
+    assert replies(inbox) == [replies(inbox)[0]] * 3
+
+
+def test_a_flap_that_does_not_move_is_said_and_shown() -> None:
+    inbox = FakeInbox([command("test-flap", **LANDFILL)])
+    bin_ = Bin([Phase.EMPTY] * 3, inbox=inbox, flap=FakeFlap(fails=[1]))
+    bin_.run()
+    assert replies(inbox)[0]["refusal"] == "failed"
+    assert [fault.problem for fault in bin_.reporter.state.faults] == [Problem.FLAP_FAILED]
+
+
+def test_status_answers_with_the_state() -> None:
+    inbox = FakeInbox([*[None] * 5, command("status")])
+    bin_ = Bin([*ITEM, Phase.EMPTY], inbox=inbox)
+    bin_.run()
+    state = replies(inbox)[0]["state"]
+    assert (state["bin_id"], state["items"], state["paused"]) == ("b", 1, False)
+
+
+def test_an_answer_waits_for_the_line_and_the_next_command_for_the_answer() -> None:
+    inbox = FakeInbox([command("pause"), command("status")])
+    inbox.away = True
+    bin_ = Bin([Phase.EMPTY] * 6, inbox=inbox)
+    looks = iter(range(100))
+
+    def back_after_three() -> bool:
+        inbox.away = next(looks) < 3
+        return False
+
+    bin_.run(back_after_three)
+    assert [reply["command"] for reply in replies(inbox)] == ["pause", "status"]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [Received("pause", b"{"), Received("no/such", b""), Received("pause", b"x" * 5000), Received("pause", b"", True)],
+)
+def test_nonsense_neither_stops_nor_pauses_the_bin(message: Received) -> None:
+    inbox = FakeInbox([message])
+    bin_ = Bin(ITEM, inbox=inbox)
+    assert len(bin_.run()) == 1
+    assert all(not reply["ok"] for reply in replies(inbox))
+
+
+def test_the_log_tells_of_every_command_but_not_what_was_in_it(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        Bin([Phase.EMPTY] * 4, inbox=FakeInbox([command("pause"), Received("x", b"hunter2")])).run()
+    lines = [record.getMessage() for record in caplog.records if record.getMessage().startswith("command ")]
+    assert lines == ["command name=pause id=pause ok=True", "command name=x ok=False refusal=unknown_command"]
+    assert "hunter2" not in caplog.text
