@@ -21,14 +21,17 @@ example, from folders of pictures to a model for the bin:
   smartbin-convert package build/run build/model.tflite --name my-bin --out models/my-bin
   smartbin-convert verify models/my-bin --splits build/set/splits.csv --keras build/run/model.keras
   smartbin-convert report models/my-bin --pictures pictures/ --out report.html
+with a Keras model that you have: `smartbin-convert import model.h5 --set build/set --out build/run` instead of `train`
 
 exit codes: 0 fine, 1 the pictures do not allow it, 2 an option or a recipe is wrong, 4 a model is wrong,
 130 stopped with Ctrl-C (what was finished is kept; the same command goes on from there)
 """
+_MODULES = {"import": "importer"}  # a keyword of Python is no name for a module
 # In the order of use. convert.STEP has add_parser(subparsers), whose `run` default is called with the arguments.
 _STEPS = {
     "prepare": "read class folders of pictures, group near-duplicates, split into training, validation and test",
     "train": "train a model on a prepared set; the same command goes on with a stopped run",
+    "import": "a Keras model (.h5, .keras) trained elsewhere, instead of `train`",
     "quantize": "a trained model to a TFLite file in 8-bit integers",
     "verify": "measure a packaged model with the code that runs on the Pi",
     "package": "put a TFLite file, what it is and its model card into a model folder",
@@ -65,7 +68,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     for step, summary in _STEPS.items():
         if step in words[:1]:
             # Keras takes seconds to import: only the step that was asked for is loaded.
-            cast(_Step, importlib.import_module(f"convert.{step}")).add_parser(subparsers)
+            cast(_Step, importlib.import_module(f"convert.{_MODULES.get(step, step)}")).add_parser(subparsers)
         else:
             subparsers.add_parser(step, help=summary)
     return parser

@@ -6,7 +6,7 @@ import argparse
 from datetime import UTC, datetime
 from pathlib import Path
 
-from convert import data, modelfolder
+from convert import modelfolder
 from convert.calibrate import calibrated
 from convert.errors import RecipeError
 from convert.strangers import described
@@ -39,7 +39,7 @@ def _run(options: argparse.Namespace) -> None:
     from convert import run as runs  # noqa: PLC0415 # brings Keras, which takes seconds and the help needs none of it
 
     run = runs.load(options.training)
-    dataset = data.load(run.dataset)
+    dataset = run.pictures()
     try:
         tflite = options.tflite.read_bytes()
     except OSError as error:
@@ -55,7 +55,8 @@ def _run(options: argparse.Namespace) -> None:
             data=tuple(options.data),
             licences=tuple(options.data_licence),
             command=run.command,
-            recipe=run.recipe.model_dump(mode="json"),
+            # of an imported model nobody here knows how it was trained
+            recipe=run.recipe.model_dump(mode="json", include={"model"} if run.imported else None),
         ),
     )
     measured = described(tflite, calibrated(tflite, draft, dataset), dataset, run.recipe.augment, run.recipe.seed)
