@@ -20,7 +20,8 @@ from edge.model import Pixels
 # Cartons on white come up to 0.9 of EDGE_SHARE; real bars lie above 0.97.
 NOISE = 10  # levels by which a pixel of a bar may differ from its colour: what compression adds
 STRAY_SHARE = 0.02  # of the pixels of one line of a bar, that may differ more
-EDGE_SHARE = 0.95  # of the pixels along the end of a bar, that change there
+EDGE_SHARE = 0.95  # of the pixels along the end of a bar, that are no longer of its colour
+JUMP_SHARE = 0.8  # of them, that are unlike the last line of the bar: in a shade that creeps in, none is
 COLOURED = 12  # levels between red, green and blue from which a stripe is no longer grey
 _EDGE_LINES, _MIN_LINES, _MIN_SHARE, _MIN_CONTENT = 0.012, 3, 0.015, 0.2
 
@@ -79,10 +80,12 @@ def _width(lines: Pixels, colour: Pixels) -> int:
     if not flat:
         return 0
     edge = half[flat : flat + max(_MIN_LINES, round(_EDGE_LINES * len(lines)))]
-    # from the last line of the bar, not from its colour: a shade that creeps in is no edge
-    changed = np.maximum.accumulate(_differs(edge, half[flat - 1]), axis=0).mean(axis=1)
+    changed = np.maximum.accumulate(_differs(edge, colour), axis=0).mean(axis=1)
+    creeps = _differs(edge, half[flat - 1]).any(axis=0).mean() < JUMP_SHARE
+    if changed[-1] < EDGE_SHARE or creeps:
+        return 0
     # One line more than where the change is complete: that one is still a blend of bar and picture.
-    return flat + int(np.argmax(changed >= EDGE_SHARE)) + 1 if changed[-1] >= EDGE_SHARE else 0
+    return flat + int(np.argmax(changed >= EDGE_SHARE)) + 1
 
 
 def _luma(rgb: Pixels) -> Pixels:
