@@ -80,8 +80,9 @@ class PahoPublisher:
         """backoff_s: first and longest pause before it connects again. Raises PublishError for unusable files."""
         read_password(settings)
         tls_context(settings)
-        if settings.password_file and others_can_read(settings.password_file):
-            log.warning("mqtt.password_file %s: every user can read it; chmod 600", settings.password_file)
+        for key, path in (("password_file", settings.password_file), ("key_file", settings.key_file)):
+            if path is not None and others_can_read(path):
+                log.warning("mqtt.%s %s: every user can read it; chmod 600", key, path)
         self._settings = settings
         self._backoff_s = backoff_s
         self._jitter = jitter

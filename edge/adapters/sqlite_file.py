@@ -53,7 +53,9 @@ def lock(path: Path) -> BinaryIO:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)
         # a file of its own: closing any handle of the database would drop the locks that SQLite holds on it
-        handle = path.with_name(path.name + ".lock").open("wb")
+        own = path.with_name(path.name + ".lock")
+        own.touch(mode=0o600)  # whoever can open it can hold the lock
+        handle = own.open("wb")
     except OSError as error:
         raise OutboxError(f"outbox {path}: {error.strerror}; check the path, its owner and the free space") from error
     try:

@@ -17,13 +17,16 @@ from pathlib import Path
 
 import pytest
 from broker_fixtures import Heard, MakeBroker, Mosquitto, free_port, wait_until
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from sample_event import sample_event
 
+from edge.adapters import paho_publisher
 from edge.adapters.paho_publisher import BrokerSettings, PahoPublisher
 from edge.adapters.sqlite_outbox import SqliteOutbox
 from edge.delivery import Delivery
 from edge.errors import PublishError
-from edge.ports import Publisher
+from edge.ports import Publisher, Received
 from edge.wire import parse_event
 
 BACKOFF_S = (0.05, 0.2)
@@ -545,3 +548,75 @@ def test_a_broker_that_stays_away_is_said_once_in_the_log(
         for _ in range(8):
             server.accept()[0].close()
     assert caplog.text.count("check that this is its MQTT port") == 1
+
+
+# Commands
+
+
+def taken(publisher: PahoPublisher, count: int) -> list[Received]:
+    """The next so many commands."""
+    found: list[Received] = []
+
+    def enough() -> bool:
+        if (received := publisher.take()) is not None:
+            found.append(received)
+        return len(found) >= count
+
+    wait_until(enough)
+    return found
+
+
+def send(port: int, *messages: tuple[str, bytes, bool]) -> None:
+    """To the bin's commands: name, payload, retained. Returns when the broker has them."""
+    client = Client(CallbackAPIVersion.VERSION2)
+    client.connect("127.0.0.1", port)
+    client.loop_start()
+    for name, payload, retain in messages:
+        client.publish(f"smartbin/lobby-1/cmd/{name}", payload, 1, retain).wait_for_publish(20)
+    client.disconnect()
+    client.loop_stop()
+
+
+@broker
+@pytest.mark.parametrize("version", paho_publisher.VERSIONS)
+def test_commands_come_in_order_and_say_whether_they_were_retained(
+    mosquitto: Mosquitto, make_publisher: MakePublisher, monkeypatch: pytest.MonkeyPatch, version: MQTTProtocolVersion
+) -> None:
+    monkeypatch.setattr(paho_publisher, "VERSIONS", (version,))
+    send(mosquitto.port, ("kept", b"old", True))
+    publisher = connected(make_publisher(mosquitto.port, commands=True))
+    assert taken(publisher, 1) == [Received("kept", b"old", True)]
+    send(mosquitto.port, ("pause", b"1", False), ("status", b"2", False), ("resume", b"x" * 60_000, False))
+    assert taken(publisher, 3) == [
+        Received("pause", b"1"),
+        Received("status", b"2"),
+        Received("resume", b"x" * paho_publisher.KEPT),
+    ]
+    with closing(mosquitto.listen("smartbin/lobby-1/reply/+")) as listener:
+        assert publisher.reply("pause", b"{}")
+        wait_until(lambda: listener.payloads("smartbin/lobby-1/reply/pause") == [b"{}"])
+
+
+@broker
+def test_a_flood_of_commands_takes_no_more_than_a_little_memory(
+    mosquitto: Mosquitto, make_publisher: MakePublisher
+) -> None:
+    publisher = connected(make_publisher(mosquitto.port, commands=True))
+    send(mosquitto.port, *[(f"n{n}", b"x" * 20_000, False) for n in range(60)])
+    publish_all(publisher, [b"still here"])
+    found = taken(publisher, paho_publisher.INBOX)
+    assert [received.name for received in found] == [f"n{n}" for n in range(paho_publisher.INBOX)]
+    send(mosquitto.port, ("after", b"", False))
+    last = taken(publisher, 1)
+    while last[-1].name != "after":  # some of the flood came while there was room again
+        last += taken(publisher, 1)
+
+
+@broker
+def test_commands_are_not_listened_to_unless_wanted(mosquitto: Mosquitto, make_publisher: MakePublisher) -> None:
+    publisher = connected(make_publisher(mosquitto.port))
+    send(mosquitto.port, ("pause", b"", False))
+    publish_all(publisher, [b"after"])
+    assert publisher.take() is None
+    assert "Received SUBSCRIBE from smartbin-lobby-1" not in mosquitto.log
+    assert make_publisher(free_port()).reply("pause", b"{}") is False
