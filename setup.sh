@@ -9,6 +9,7 @@ readonly ETC=/etc/smart-bin
 readonly STATE=/var/lib/smart-bin
 readonly UNIT_FILE=/etc/systemd/system/$UNIT.service
 readonly DROP_IN_DIR=/etc/systemd/system/$UNIT.service.d
+readonly JOURNAL_FILE=/etc/systemd/journald.conf.d/$UNIT.conf
 readonly COMMAND_LINK=/usr/local/bin/smartbin
 readonly OLDEST_PYTHON=3.11
 
@@ -334,6 +335,14 @@ install_unit() {
     fi
 }
 
+# the journal of the whole computer: a bin's card is small, and wears
+bound_journal() {
+    cmp -s "$HERE/systemd/journald.conf" "$JOURNAL_FILE" && return 0
+    step "Bounding the journal's size with $JOURNAL_FILE" install -D -m 0644 "$HERE/systemd/journald.conf" "$JOURNAL_FILE"
+    systemd_runs || return 0
+    try "Telling journald" systemctl restart systemd-journald || warn "journald takes it at the next start of this machine"
+}
+
 systemd_runs() { [[ -d /run/systemd/system ]]; }
 
 run_doctor() {
@@ -373,6 +382,7 @@ install_service() {
     install_package
     install_config
     install_unit
+    bound_journal
     start_service
     say "Configuration: $ETC/config.toml   Logs: journalctl -u $UNIT   Help: smartbin --help"
 }
@@ -383,7 +393,7 @@ uninstall_service() {
     if [[ -e $UNIT_FILE ]]; then
         try "Stopping and disabling $UNIT" systemctl disable --now "$UNIT" || warn "it was not running"
     fi
-    step "Removing the unit, the command and $PREFIX" rm -rf "$UNIT_FILE" "$DROP_IN_DIR" "$COMMAND_LINK" "$PREFIX"
+    step "Removing the unit, the command and $PREFIX" rm -rf "$UNIT_FILE" "$DROP_IN_DIR" "$JOURNAL_FILE" "$COMMAND_LINK" "$PREFIX"
     if systemd_runs; then step "Telling systemd" systemctl daemon-reload; fi
     say "Kept: $ETC and $STATE, and their user $SERVICE_USER; remove them by hand if you want them gone"
 }
