@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -94,6 +95,7 @@ def _gather(sources: Sequence[Source], folder: Path) -> _Gathered:
 
 
 def _judge(gathered: _Gathered, seen: NDArray[np.float32] | None, shares: tuple[float, float], seed: int) -> Findings:
+    print("looking for near-duplicates", file=sys.stderr, flush=True)
     twins = find_twins(np.stack(gathered.thumbs))
     if seen is not None:
         twins = confirm(twins, seen) + find_alike(seen)
