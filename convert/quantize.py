@@ -1,80 +1,93 @@
-"""A trained Keras model -> a TFLite file: full 8-bit integers for the Pi, or one of the floating kinds to compare with.
+"""A trained Keras model -> a .tflite file that is small and fast, and a table of what that has cost.
 
-int8      everything in 8 bits, uint8 image in; calibrated on training pictures; runs on every TFLite
-dynamic   8-bit weights, float arithmetic        float16   half-size weights        float32   as trained
+float32    as trained                              float16    half-size weights
+dynamic    8-bit weights, activations rounded as they come
+int8       8 bits throughout; calibrated on training pictures, some of them lit as a bin would; image in as bytes
+selective  int8, with as few sensitive layers in float as it takes to pass the gate
+int16x8    8-bit weights, 16-bit activations: exact but slow
+all        each of them as FILE-FORMAT.tflite; FILE is int8 where that passes the gate, or else selective
+
+The gate: on the validation part the file in FILE loses at most --max-loss points of label accuracy against float.
+Otherwise the command fails, says which layers suffer most, and leaves what was in FILE before.
 """
 
 from __future__ import annotations
 
 import argparse
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
-from convert import backbones, data, sources
+from convert import augment, backbones, data
 from convert import run as runs
+from convert.activations import Activations, Pictures, observe
+from convert.encode import CALIBRATED, FORMATS, encode
 from convert.errors import DataError, RecipeError
-from convert.progress import progress
+from convert.formattable import to_json, to_text
+from convert.gate import failure, passes, select
+from convert.sources import find_pictures
 from convert.split import TRAIN
+from convert.sweep import Sensitivity, sweep
+from convert.tflite import float_file
+from convert.trial import Candidate, Trial, rows
 from edge.errors import ImageError
 from edge.images import read_image
 from edge.model import Pixels
 from edge.preprocess import fit
 
-KINDS = ("int8", "dynamic", "float16", "float32")
+MAX_LOSS = 0.3  # points of label accuracy
+_SWEEP_PICTURES = 16
+_LIT = 0.5  # share of the calibration pictures that are shown as the bin would light them
 
-Pictures = Sequence[Callable[[], Pixels]]
 
-
-def quantize(model: keras.Model, size: int, kind: str, pictures: Pictures = ()) -> bytes:
+def quantize(model: keras.Model, size: int, form: str, pictures: Pictures = ()) -> bytes:
     """The .tflite file of a model with outputs [logits, embedding] for one image of size x size, RGB 0..255.
 
-    pictures: what int8 takes its ranges from, each read when its turn comes. Outputs are float32 in every kind.
+    form: one of FORMATS; pictures: what those in CALIBRATED take their ranges from. Outputs are float32.
     """
-    import tensorflow as tf  # noqa: PLC0415 # takes seconds, and nothing else here needs it
-
-    def serve(image: Any) -> Any:
-        return tuple(model(image, training=False))
-
-    shape = tf.TensorSpec((1, size, size, 3), tf.float32, name="image")
-    concrete = tf.function(serve).get_concrete_function(shape)
-    # without the model as trackable object the weights are frozen into the graph: EfficientNetV2S needs that
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete])
-    if kind != "float32":
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if kind == "float16":
-        converter.target_spec.supported_types = [tf.float16]
-    if kind == "int8":
-        converter.representative_dataset = lambda: _representative(pictures, size)
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = tf.uint8
-    with warnings.catch_warnings():
-        # It asks for statistics of the input, which the calibration that follows provides.
-        warnings.filterwarnings("ignore", message="Statistics for quantized inputs were expected")
-        return bytes(converter.convert())
+    content = float_file(model, size)
+    return encode(content, form, observe(content, pictures) if pictures else {})
 
 
-def calibration(dataset: data.Dataset, samples: int, seed: int = 0) -> Pictures:
-    """`samples` training pictures, as many of each class as there are, drawn with a seed."""
+def calibration(
+    dataset: data.Dataset, samples: int, seed: int = 0, size: int = 224, look: augment.Augment | None = None
+) -> Pictures:
+    """`samples` training pictures, as many of each class as there are, in an order drawn with a seed.
+
+    look: how half of them are changed to be seen as the bin would show them; None leaves all as they are.
+    """
     random = np.random.default_rng(seed)
     indices = dataset.indices(TRAIN)
     by_label = [random.permutation(indices[dataset.truth[indices] == i]) for i in range(len(dataset.labels))]
     each = -(-samples // len(by_label))
-    chosen = np.concatenate([part[:each] for part in by_label])[:samples]
-    return [partial(dataset.pictures.__getitem__, int(index)) for index in chosen]
+    chosen = random.permutation(np.concatenate([part[:each] for part in by_label]))[:samples]
+    plain = round(len(chosen) * (1 - _LIT)) if look is not None else len(chosen)
+    return [
+        partial(_show, dataset, int(index), size, look if i >= plain else None, seed) for i, index in enumerate(chosen)
+    ]
 
 
-def _representative(pictures: Pictures, size: int) -> Iterator[list[NDArray[np.float32]]]:
-    with progress("calibrate", len(pictures)) as advance:
-        for picture in pictures:
-            yield [fit(picture(), size, size)[None].astype(np.float32)]
-            advance(1, "")
+def _show(dataset: data.Dataset, index: int, size: int, look: augment.Augment | None, seed: int) -> Pixels:
+    rgb = dataset.pictures[index]
+    if look is None:
+        return fit(rgb, size, size)
+    return augment.augment(rgb, size, look, np.random.default_rng((seed, index)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Material:
+    """What a command works with. dataset: None without a run, and then nothing can be measured."""
+
+    content: bytes
+    size: int
+    pictures: Pictures
+    dataset: data.Dataset | None
+    labels: tuple[str, ...]
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -83,16 +96,22 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "quantize",
         description=__doc__,
         epilog="examples:\n  smartbin-convert quantize build/run --out build/model.tflite\n"
+        "  smartbin-convert quantize build/run --format all --out build/model.tflite\n"
         "  smartbin-convert quantize --backbone efficientnetv2s --weights none --labels 10 --images pictures/ "
         "--out untrained.tflite",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("training", nargs="?", type=Path, metavar="RUN", help="what `train` wrote")
     parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="the .tflite file to write")
-    parser.add_argument("--kind", choices=KINDS, default="int8", help="(int8)")
+    parser.add_argument("--format", dest="form", choices=(*FORMATS, "all"), default="int8", help="(int8)")
+    parser.add_argument(
+        "--max-loss", type=float, default=MAX_LOSS, metavar="POINTS", help="of label accuracy, at most (%(default)s)"
+    )
     parser.add_argument("--samples", type=int, metavar="N", help="calibration pictures (recipe; 400)")
     parser.add_argument("--size", type=int, metavar="PX", help="side of the input (recipe; 224)")
-    untrained = parser.add_argument_group("without a RUN")
+    untrained = parser.add_argument_group(
+        "without a RUN, or one without a set (nothing is measured but size and speed)"
+    )
     untrained.add_argument("--backbone", choices=backbones.NAMES, help="a network as it is, with a head of zeros")
     untrained.add_argument("--weights", default="imagenet", help="imagenet, none, or a file (imagenet)")
     untrained.add_argument("--labels", type=int, default=10, metavar="N", help="width of the head (10)")
@@ -101,43 +120,136 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _run(options: argparse.Namespace) -> None:
+    _check(options)
+    material = _untrained(options) if options.training is None else _trained(options)
+    trial = None if material.dataset is None else Trial(material.dataset, material.content)
+    if trial is None and options.form == "selective":
+        raise RecipeError("--format selective: what to keep in float is found on the pictures of a RUN with a set.")
+    activations = observe(material.content, material.pictures) if material.pictures else {}
+    work = _Work(options, material, activations, trial)
+    wanted = FORMATS if options.form == "all" else dict.fromkeys(("float32", options.form))
+    candidates = [work.make(form) for form in wanted if form != "selective" or trial is not None]
+    work.measure(candidates)
+    work.deliver(candidates)
+
+
+class _Work:
+    """One command: makes files, measures them, and lets the chosen one through the gate."""
+
+    def __init__(
+        self, options: argparse.Namespace, material: _Material, activations: Activations, trial: Trial | None
+    ) -> None:
+        self._options = options
+        self._material = material
+        self._activations = activations
+        self._trial = trial
+        self._order: tuple[Sensitivity, ...] = ()
+
+    def make(self, form: str) -> Candidate:
+        """The file in a format; with --format all it is written at once, and stays whatever comes after."""
+        candidate = self._selected() if form == "selective" else Candidate(form, self._encoded(form))
+        if self._options.form == "all":
+            out: Path = self._options.out
+            write(out.with_name(f"{out.stem}-{form}{out.suffix}"), candidate.content)
+        return candidate
+
+    def measure(self, candidates: Sequence[Candidate]) -> None:
+        """Print the table, and write it beside the file."""
+        size = self._material.size
+        picture = self._material.pictures[0]() if self._material.pictures else np.zeros((size, size, 3), np.uint8)
+        self._rows = rows(candidates, self._material.labels, picture, self._trial)
+        print(to_text(self._rows), end="")
+        write(self._options.out.with_suffix(".formats.json"), to_json(self._rows).encode())
+
+    def deliver(self, candidates: Sequence[Candidate]) -> None:
+        """Write the chosen file, if the gate lets it through. Raises ModelError."""
+        by_form = {candidate.form: (candidate, row) for candidate, row in zip(candidates, self._rows, strict=True)}
+        names = ("int8", "selective") if self._options.form == "all" else (self._options.form,)
+        for name in (name for name in names if name in by_form):
+            candidate, row = by_form[name]
+            if row.loss is None or passes(row.loss, self._options.max_loss):
+                write(self._options.out, candidate.content)
+                size = self._material.size
+                print(f"\n{self._options.out}: {name}, {size} x {size}, {len(candidate.content) / 1e6:.1f} MB")
+                return
+        raise failure(name, row.loss or 0.0, self._options.max_loss, self._sweep() if name in CALIBRATED else ())
+
+    def _encoded(self, form: str, keep: Sequence[str] = ()) -> bytes:
+        return encode(self._material.content, form, self._activations, keep)
+
+    def _selected(self) -> Candidate:
+        trial = self._trial
+        assert trial is not None, "checked with the options"
+        return select(
+            partial(self._encoded, "selective"),
+            self._sweep(),
+            lambda candidate: trial.validation(candidate)[1],
+            self._options.max_loss,
+        )
+
+    def _sweep(self) -> tuple[Sensitivity, ...]:
+        if not self._order:
+            pictures = self._material.pictures[:_SWEEP_PICTURES]
+            self._order = sweep(self._material.content, self._activations, pictures)
+        return self._order
+
+
+def write(path: Path, content: bytes) -> None:
+    """The whole file or none of it: what was there before stays until then. Raises RecipeError."""
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise RecipeError(f"{path}: {error.strerror}. Make room, or choose another place with --out.") from error
+
+
+def _check(options: argparse.Namespace) -> None:
     if options.size is not None and not 32 <= options.size <= 1024:
         raise RecipeError("--size: between 32 and 1024 pixels.")
     if options.samples is not None and options.samples < 1:
         raise RecipeError("--samples: at least 1.")
+    if not 0 <= options.max_loss <= 100:
+        raise RecipeError("--max-loss: points of label accuracy, between 0 and 100.")
     if (options.training is None) == (options.backbone is None):
         raise RecipeError("Give either a RUN that `smartbin-convert train` wrote, or --backbone with --images.")
-    model, size, pictures = _untrained(options) if options.training is None else _trained(options)
-    content = quantize(model, size, options.kind, pictures)
-    temporary = options.out.with_name(options.out.name + ".tmp")
-    try:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(content)
-        temporary.replace(options.out)
-    except OSError as error:
-        raise RecipeError(f"{options.out}: {error.strerror}. Choose another place with --out.") from error
-    print(f"{options.out}: {options.kind}, {size} x {size}, {len(content) / 1e6:.1f} MB")
 
 
-def _trained(options: argparse.Namespace) -> tuple[keras.Model, int, Pictures]:
+def _trained(options: argparse.Namespace) -> _Material:
     run = runs.load(options.training)
-    pictures: Pictures = ()
-    if options.kind == "int8":
-        pictures = calibration(data.load(run.dataset), options.samples or run.recipe.quantize.samples, run.recipe.seed)
-    return run.model(), options.size or run.recipe.model.size, pictures
+    size = options.size or run.recipe.model.size
+    if run.dataset is None:
+        pictures, dataset = _from_images(options), None
+    else:
+        dataset = run.pictures()
+        samples = options.samples or run.recipe.quantize.samples
+        pictures = calibration(dataset, samples, run.recipe.seed, size, run.recipe.augment)
+    return _Material(float_file(run.model(), size), size, pictures, dataset, run.labels)
 
 
-def _untrained(options: argparse.Namespace) -> tuple[keras.Model, int, Pictures]:
+def _untrained(options: argparse.Namespace) -> _Material:
     size = options.size or 224
     backbone = backbones.build(options.backbone, options.weights, size)
-    model = backbones.with_head(backbone, options.labels)
-    if options.kind != "int8":
-        return model, size, ()
-    if options.images is None:
-        raise RecipeError("--images: int8 takes its ranges from pictures; give a folder of class folders.")
-    found = sources.find_pictures(options.images)
-    chosen = np.random.default_rng(0).permutation(len(found))[: options.samples or 400]
-    return model, size, [partial(_read, found[i]) for i in chosen]
+    pictures = _from_images(options)
+    labels = tuple(f"label-{i}" for i in range(options.labels))
+    return _Material(float_file(backbones.with_head(backbone, options.labels), size), size, pictures, None, labels)
+
+
+def _from_images(options: argparse.Namespace) -> Pictures:
+    if options.images is not None:
+        found = find_pictures(options.images)
+        chosen = np.random.default_rng(0).permutation(len(found))[: options.samples or 400]
+        return [partial(_read, found[i]) for i in chosen]
+    if options.form in (*CALIBRATED, "all"):
+        raise RecipeError(f"--images: {options.form} takes its ranges from pictures; give a folder of class folders.")
+    return ()
 
 
 def _read(path: Path) -> Pixels:
