@@ -14,6 +14,7 @@ from fragile import SIZE_PX, fragile
 from convert import data, quantize
 from convert.augment import Augment
 from convert.cli import main
+from convert.encode import encode
 from convert.errors import RecipeError
 from convert.split import TRAIN
 from edge.preprocess import fit
@@ -165,7 +166,7 @@ def test_a_full_disk_leaves_the_old_file_and_no_half_one(tmp_path: Path) -> None
 def test_ctrl_c_keeps_the_files_that_are_finished(
     sturdy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = quantize.encode
+    made = encode
 
     def interrupted(content: bytes, form: str, *rest: object) -> bytes:
         if form == "int8":
