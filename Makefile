@@ -3,9 +3,10 @@ BIN := $(if $(wildcard .venv/bin/python),.venv/bin/)
 SCRIPTS := setup.sh .ci/run .githooks/pre-commit $(wildcard docs/*/*.sh tests/*/*.sh)
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+FUZZ_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help check lint test faults bench demo format hooks clean
+.PHONY: help check lint test faults bench fuzz demo format hooks clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -27,6 +28,9 @@ faults: ## what a bin survives: camera, flap, hand, model, disk, broker, clock, 
 
 bench: ## loop, start, memory, the model in every runtime; e.g. BENCH_ARGS="--runs 20"
 	$(BIN)python tests/bench/bench.py $(BENCH_ARGS)
+
+fuzz: ## 100,000 damaged inputs: commands, configuration, model.json, images; e.g. FUZZ_ARGS="--count 1000"
+	$(BIN)python tests/security/fuzzing.py $(FUZZ_ARGS)
 
 demo: ## a simulated bin at work
 	./setup.sh demo
