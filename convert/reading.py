@@ -8,6 +8,7 @@ import os
 import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing.pool import Pool
 from pathlib import Path
 
 from convert import data
@@ -41,8 +42,7 @@ class Refused:
 
 def read_all(paths: Sequence[Path]) -> Iterator[Read | Refused]:
     """What became of each file, in order."""
-    # "spawn": a forked child of a process with TensorFlow's or OpenCV's threads can hang.
-    with multiprocessing.get_context("spawn").Pool(min(8, os.cpu_count() or 1), _leave_ctrl_c_to_the_parent) as pool:
+    with _pool() as pool:
         yield from pool.imap(read, paths, chunksize=16)
 
 
@@ -66,5 +66,13 @@ def read(path: Path) -> Read | Refused:
     return Read(data.shrink(rgb), hashlib.sha256(content).hexdigest(), bars, before)
 
 
-def _leave_ctrl_c_to_the_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _pool() -> Pool:
+    # "spawn": a forked child of a process with TensorFlow's or OpenCV's threads can hang.
+    context = multiprocessing.get_context("spawn")
+    context.Lock()  # starts Python's resource tracker, which would unblock what is blocked below
+    # Processes inherit what is blocked: Ctrl-C is for this one alone, which then ends the others.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return context.Pool(min(8, os.cpu_count() or 1))
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
