@@ -23,7 +23,7 @@ example, from folders of pictures to a model for the bin:
   smartbin-convert report models/my-bin --pictures pictures/ --out report.html
 with a Keras model that you have: `smartbin-convert import model.h5 --set build/set --out build/run` instead of `train`
 
-exit codes: 0 fine, 1 the pictures do not allow it, 2 an option or a recipe is wrong, 4 a model is wrong,
+exit codes: 0 fine, 1 the pictures do not allow it, 2 an option or a recipe is wrong, 4 a model is wrong or loses too much,
 130 stopped with Ctrl-C (what was finished is kept; the same command goes on from there)
 """
 _MODULES = {"import": "importer"}  # a keyword of Python is no name for a module
@@ -32,7 +32,7 @@ _STEPS = {
     "prepare": "read class folders of pictures, group near-duplicates, split into training, validation and test",
     "train": "train a model on a prepared set; the same command goes on with a stopped run",
     "import": "a Keras model (.h5, .keras) trained elsewhere, instead of `train`",
-    "quantize": "a trained model to a TFLite file in 8-bit integers",
+    "quantize": "a trained model to a small and fast TFLite file, and what that costs",
     "verify": "measure a packaged model with the code that runs on the Pi",
     "package": "put a TFLite file, what it is and its model card into a model folder",
     "report": "what `verify` measured as one HTML page, and as the model card",
