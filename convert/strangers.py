@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert import data
-from convert.augment import Augment, augment, empty_tray
+from convert.augment import Augment, empty_tray
 from convert.modelfolder import Description, write
 from convert.progress import progress
 from convert.split import TRAIN, VALIDATION
@@ -28,7 +28,6 @@ from edge.novelty import Novelty, Statistics, distance
 
 ANSWERED = 0.95  # share of the validation pictures that stay within the threshold
 PICTURES = 3000  # of the training part, as many of each class as there are
-AS_SEEN = 1 / 3  # as many again, shown as the bin would see them
 TRAYS = 300
 # Chosen on validation, other cameras and half of what tests/bench/unknown_things.py makes. Fewer dimensions or more
 # contrast answer more of another camera's pictures and let more strangers pass.
@@ -41,7 +40,7 @@ Embeddings: TypeAlias = NDArray[np.float32]
 def described(tflite: bytes, draft: Description, dataset: data.Dataset, look: Augment, seed: int = 0) -> Description:
     """The description with what tells unknown things; as it was when the model gives no embedding.
 
-    look: how a bin would show things. Raises ModelError, RecipeError.
+    look: how a bin would show an empty tray. Raises ModelError, RecipeError.
     """
     with tempfile.TemporaryDirectory() as scratch:
         embeds = write(tflite, draft, Path(scratch) / "model").outputs.embedding is not None
@@ -69,15 +68,10 @@ def threshold(held_out: Embeddings, statistics: Statistics, answered: float = AN
 def _novelty(
     classifier: LiteRtClassifier, dataset: data.Dataset, look: Augment, random: np.random.Generator
 ) -> Novelty:
-    chosen = _stratified(dataset, PICTURES, random)
-    again = random.permutation(chosen)[: round(len(chosen) * AS_SEEN)]
     size, ask = classifier.manifest.input.height, partial(_embeddings, classifier)
-    plain = ask("known things", (dataset.pictures[int(i)] for i in chosen), len(chosen))
-    seen = ask(
-        "as the bin sees them", (augment(dataset.pictures[int(i)], size, look, random) for i in again), len(again)
-    )
-    trays = ask("empty trays", (empty_tray(size, look, random) for _ in range(TRAYS)), TRAYS)
-    statistics = fit(np.concatenate([plain, seen]), trays)
+    chosen = _stratified(dataset, PICTURES, random)
+    known = ask("known things", (dataset.pictures[int(i)] for i in chosen), len(chosen))
+    statistics = fit(known, ask("empty trays", (empty_tray(size, look, random) for _ in range(TRAYS)), TRAYS))
     held = dataset.indices(VALIDATION)
     return Novelty(
         statistics, threshold(ask("held out", (dataset.pictures[int(i)] for i in held), len(held)), statistics)

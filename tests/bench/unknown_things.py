@@ -81,7 +81,7 @@ def main() -> int:
         root = Path(name)
         fetch(root)
         for kind, source, make in everything(root):
-            for view in range(args.views):
+            for view in range(args.views * (3 if kind == "face" else 1)):  # there are few photos of faces
                 seed = zlib.crc32(f"{kind}/{source}/{view}".encode())
                 half = "choose" if zlib.crc32(source.encode()) % 2 else "report"
                 path = args.out / half / kind / f"{Path(source).stem}-{view}.png"
