@@ -140,7 +140,7 @@ class Mistake:
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """name: with its version. threads: as many as there are cores where 0."""
+    """What asked the model, on every core it had. name: with its version. machine: its kind, no name of the host."""
 
     name: str
     machine: str

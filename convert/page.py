@@ -191,7 +191,7 @@ def _facts(manifest: Manifest, figures: Figures) -> str:
         "sha256": manifest.sha256,
         "made": manifest.created,
         "licence": manifest.licence,
-        "inference": f"{latency}; {runtime.name} on {runtime.machine}",
+        "inference": f"{latency}; {runtime.name} on {runtime.machine}, which may have been busy: see smartbin bench",
     }
     pairs = (element("dt", text(name)) + element("dd", text(value)) for name, value in rows.items())
     return element("dl", *pairs, class_="facts")
