@@ -19,7 +19,7 @@ SCHEMA = 1
 _DOUBTFUL = 0.9  # a cosine below this is no rounding
 _NOTES = (
     "median, p95: ms of one answer, tensor in to tensors out. x: as a multiple of LiteRT int8's, round by round.",
-    "load, once: import, reading the file and the first answer. MB: what the process grew by; each has one of its own.",
+    "load: s, once, for import, file and first answer. MB: what the process grew by; each has one of its own.",
     "same: cosine between its answers and LiteRT's (float where there is one); far below 1 it computed something else.",
 )
 
@@ -62,30 +62,35 @@ def show(result: Result, console: Console) -> None:
 
 def _models(model: str, rows: Sequence[Figures]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, title=model, title_justify="left", title_style="bold", collapse_padding=True)
-    for name in ("runtime", "kind", "file"):
-        table.add_column(name, no_wrap=True)
-    for name in ("median", "p95", "x", "load s", "MB", "same"):
-        table.add_column(name, justify="right")
+    # in a narrow terminal the name of the file is cut, and nothing else
+    for name, width in {"runtime": 14, "kind": 5, "file": 1}.items():
+        table.add_column(name, no_wrap=True, min_width=width)
+    for name, width in {"median": 6, "p95": 6, "x": 5, "load": 5, "MB": 3, "same": 5}.items():
+        table.add_column(name, justify="right", no_wrap=True, min_width=width)
     for row in sorted(rows, key=lambda row: row.median_ms):
         table.add_row(
             row.runtime,
             row.kind,
             row.file,
-            f"{row.median_ms:.1f}",
-            f"{row.p95_ms:.1f}",
+            _ms(row.median_ms),
+            _ms(row.p95_ms),
             "" if row.ratio is None else f"{row.ratio:.2f}",
-            f"{row.load_s:.2f}",
+            f"{row.load_s:.1f}",
             f"{row.memory_mb:.0f}",
             _same(row.agreement),
         )
     return table
 
 
+def _ms(ms: float) -> str:
+    return f"{ms:.1f}" if ms < 1000 else f"{ms:.0f}"
+
+
 def _same(agreement: float | None) -> str:
     if agreement is None:
         return ""
-    text = f"{agreement:.3f}"
-    return f"[red]{text} ![/]" if agreement < _DOUBTFUL else text
+    text = f"{agreement:.2f}"
+    return f"[red]{text}![/]" if agreement < _DOUBTFUL else text
 
 
 def _item(items: tuple[Stages, ...], model: str) -> Table:
