@@ -7,11 +7,13 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
+from random import Random
 
 import numpy as np
-from broker_fixtures import wait_until
+from broker_fixtures import Mosquitto, wait_until
 from PIL import Image
 from tinymodel import COLOURS
 
@@ -122,6 +124,30 @@ class BinProcess:
         assert self._process is not None
         assert self._process.poll() is None, f"the bin ended with {self._process.returncode}: {self.log[-2000:]}"
         return True
+
+
+def kill_again_and_again(
+    bin_: BinProcess, mosquitto: Mosquitto, moments: Random, *, least: int, most: int, **environ: str
+) -> int:
+    """The bin is killed (-9) five times, each after `least` to `most` more items, and the broker twice.
+
+    The kill comes at a random moment within an item; the bin is not started again. Returns how many items it handled
+    at least.
+    """
+    items = 0
+    for number in range(5):
+        bin_.start(**environ)
+        items += moments.randint(least, most)
+        bin_.wait_for_items(items)
+        if number in (1, 3):
+            mosquitto.kill()
+            items += 3
+            bin_.wait_for_items(items)
+            mosquitto.start()
+        # a random moment within an item, not a wait for something to happen
+        time.sleep(moments.uniform(0.0, 0.4))
+        bin_.kill()
+    return items
 
 
 def unique_events(payloads: list[bytes]) -> list[SortEvent]:

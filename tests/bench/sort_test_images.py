@@ -19,9 +19,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(REPOSITORY / "tests"), str(REPOSITORY / "tests" / "e2e")]
+sys.path.insert(0, str(REPOSITORY / "tests"))
 
-from bin_process import KEEPS_EVERYTHING, ROUTES, BinProcess, config_text, unique_events  # noqa: E402 - the path was just set
+from bin_process import (  # noqa: E402 - the path was just set
+    KEEPS_EVERYTHING,
+    ROUTES,
+    BinProcess,
+    config_text,
+    kill_again_and_again,
+    unique_events,
+)
 from broker_fixtures import PROGRAM, Mosquitto, wait_until  # noqa: E402 - as above
 
 from edge.model import Outcome, SortEvent  # noqa: E402 - as above
@@ -85,20 +92,8 @@ def quiet_run(model: Path, pictures: Path, folder: Path) -> None:
 def killed_run(model: Path, pictures: Path, folder: Path, seed: int) -> None:
     """The bin dies five times, the broker twice; at the end the bin is left alone until its outbox is empty."""
     mosquitto, bin_ = start(model, pictures, folder)
-    moments = random.Random(seed)
     listener = mosquitto.listen("smartbin/e2e/event")
-    items = 0
-    for number in range(5):
-        bin_.start()
-        items += moments.randint(5, 12)
-        bin_.wait_for_items(items)
-        if number in (1, 3):
-            mosquitto.kill()
-            items += 3
-            bin_.wait_for_items(items)
-            mosquitto.start()
-        time.sleep(moments.uniform(0.0, 0.5))
-        bin_.kill()
+    kill_again_and_again(bin_, mosquitto, random.Random(seed), least=5, most=12)
     bin_.start()
     bin_.wait(within_s=1800)
     # the last events may still be on their way to the subscriber

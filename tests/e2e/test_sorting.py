@@ -5,11 +5,18 @@ from __future__ import annotations
 import json
 import random
 import signal
-import time
 from pathlib import Path
 
 import pytest
-from bin_process import KEEPS_EVERYTHING, ROUTES, BinProcess, coloured_pictures, config_text, unique_events
+from bin_process import (
+    KEEPS_EVERYTHING,
+    ROUTES,
+    BinProcess,
+    coloured_pictures,
+    config_text,
+    kill_again_and_again,
+    unique_events,
+)
 from broker_fixtures import MakeBroker, Mosquitto, wait_until
 
 from edge.model import Outcome
@@ -42,20 +49,10 @@ def test_every_item_is_sorted_and_published_once(tiny_model: Path, tmp_path: Pat
 
 def test_kill_9_of_bin_and_broker_loses_no_movement(tiny_model: Path, tmp_path: Path, make_broker: MakeBroker) -> None:
     mosquitto = make_broker(*KEEPS_EVERYTHING)
-    moments = random.Random(1)
     pictures = coloured_pictures(tmp_path / "pictures", each=3)
     listener = mosquitto.listen("smartbin/e2e/event")
     bin_ = BinProcess(tmp_path, config_text(tiny_model, pictures, mosquitto.port, tmp_path))
-    for number in range(5):
-        bin_.start(SMARTBIN_CAMERA__LOOP="true")
-        bin_.wait_for_items((number + 1) * 6)
-        if number in (1, 3):
-            mosquitto.kill()
-            bin_.wait_for_items((number + 1) * 6 + 3)
-            mosquitto.start()
-        # a random moment within an item, not a wait for something to happen
-        time.sleep(moments.uniform(0.0, 0.4))
-        bin_.kill()
+    items = kill_again_and_again(bin_, mosquitto, random.Random(1), least=5, most=7, SMARTBIN_CAMERA__LOOP="true")
     bin_.start()
     assert bin_.wait() == 0, bin_.log
     last = max(event.seq for event in unique_events(listener.payloads("smartbin/e2e/event")))
@@ -65,7 +62,7 @@ def test_kill_9_of_bin_and_broker_loses_no_movement(tiny_model: Path, tmp_path: 
     assert [event.seq for event in events] == list(range(1, len(events) + 1)), "no gap"
     told = {name: sum(event.compartment == name for event in events) for name in ROUTES}
     moved = bin_.movements()
-    assert moved.total() >= 5 * 6
+    assert moved.total() >= items
     for name, count in moved.items():
         assert count <= told[name], f"{name} moved {count} times, events tell of {told[name]}"
     unfinished = sum(event.outcome is Outcome.INTERRUPTED for event in events)
