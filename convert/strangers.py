@@ -31,7 +31,7 @@ PICTURES = 3000  # of the training part, as many of each class as there are
 TRAYS = 300
 # Chosen on validation, other cameras and half of what tests/bench/unknown_things.py makes. Fewer dimensions or more
 # contrast answer more of another camera's pictures and let more strangers pass.
-DIMENSIONS = 48
+DIMENSIONS = 96
 CONTRAST = 0.2
 
 Embeddings: TypeAlias = NDArray[np.float32]

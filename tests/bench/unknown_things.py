@@ -3,7 +3,11 @@
     python tests/bench/unknown_things.py --out build/unknown
 
 Writes OUT/choose/KIND/*.png and OUT/report/KIND/*.png: a method is chosen on the first half and reported on the second;
-no source picture is in both. Nothing is committed here, the sources are downloaded with apt-get and pip:
+no source picture is in both. Then
+
+    smartbin-convert verify MODEL --splits SPLITS.csv --part validation --unknown OUT/report
+
+Nothing is committed here, the sources are downloaded with apt-get and pip:
 
     tuxpaint-stamps-default  Debian, GPL-2               cut-out photos of animals and objects, drawn hands
     gimp-data                Debian, GPL-3+              photographed and made wood, fabric, leather, stone
@@ -13,9 +17,8 @@ no source picture is in both. Nothing is committed here, the sources are downloa
     scikit-learn             PyPI, CC BY                 two scenes
     face_recognition         PyPI, MIT; official portraits of a US government       faces
 
-Things that belong to a class are left out: food, clothes, tools of bare metal, glasses, pots. KIND `known` is the
-control: fruit, vegetables and clothes put on the same trays in the same way, which a bin should answer. Hands are
-drawn, not photographed: an outline filled with skin, or fingers and a forearm put together from capsules.
+Things that belong to a class are left out: food, clothes, tools of bare metal, glasses, pots. OUT/control/known
+holds fruit and vegetables put on the same trays in the same way, which a bin should answer. Hands are drawn, not photographed: an outline filled with skin, or fingers and a forearm put together from capsules.
 """
 
 from __future__ import annotations
@@ -62,7 +65,7 @@ OBJECTS = (
     "household/tools/hammer", "household/tools/saw", "household/tools/spade", "household/tools/paintbrush",
     "household/dishes/utensils/pepper",
 )  # fmt: skip
-CONTROL = ("food/fruit", "food/vegetables", "clothes")
+CONTROL = ("food/fruit", "food/vegetables")
 FACES = ("astronaut.png", "camera.png", "biden", "obama", "lena", "messi")
 ANIMALS = ("chelsea.png", "baboon", "HappyFish", "butterfly", "squirrel")
 SCENES = (
@@ -83,8 +86,8 @@ def main() -> int:
         for kind, source, make in everything(root):
             for view in range(args.views * (3 if kind == "face" else 1)):  # there are few photos of faces
                 seed = zlib.crc32(f"{kind}/{source}/{view}".encode())
-                half = "choose" if zlib.crc32(source.encode()) % 2 else "report"
-                path = args.out / half / kind / f"{Path(source).stem}-{view}.png"
+                part = "choose" if zlib.crc32(source.encode()) % 2 else "report"
+                path = args.out / ("control" if kind == "known" else part) / kind / f"{Path(source).stem}-{view}.png"
                 if path.exists():
                     continue
                 path.parent.mkdir(parents=True, exist_ok=True)
