@@ -17,8 +17,9 @@ Nothing is committed here, the sources are downloaded with apt-get and pip:
     scikit-learn             PyPI, CC BY                 two scenes
     face_recognition         PyPI, MIT; official portraits of a US government       faces
 
-Things that belong to a class are left out: food, clothes, tools of bare metal, glasses, pots. OUT/control/known
-holds fruit and vegetables put on the same trays in the same way, which a bin should answer. Hands are drawn, not photographed: an outline filled with skin, or fingers and a forearm put together from capsules.
+Things that belong to a class are left out: food, clothes, tools of bare metal, glasses, pots. OUT/control/known holds
+fruit and vegetables put on the same trays in the same way, which a bin should answer. Hands are drawn, not
+photographed: an outline filled with skin, or fingers and a forearm put together from capsules.
 """
 
 from __future__ import annotations
