@@ -23,8 +23,8 @@ example, from folders of pictures to a model for the bin:
   smartbin-convert report models/my-bin --pictures pictures/ --out report.html
 with a Keras model that you have: `smartbin-convert import model.h5 --set build/set --out build/run` instead of `train`
 
-exit codes: 0 fine, 1 the pictures do not allow it, 2 an option or a recipe is wrong, 4 a model is wrong or loses too much,
-130 stopped with Ctrl-C (what was finished is kept; the same command goes on from there)
+exit codes: 0 fine, 1 the pictures do not allow it, 2 an option or a recipe is wrong, 4 a model is wrong or loses too
+much, 130 stopped with Ctrl-C (what was finished is kept; the same command goes on from there)
 """
 _MODULES = {"import": "importer"}  # a keyword of Python is no name for a module
 # In the order of use. convert.STEP has add_parser(subparsers), whose `run` default is called with the arguments.
