@@ -136,7 +136,7 @@ def source(item: Item) -> str:
 
 def load(folder: Path) -> Dataset:
     """Open what `prepare` wrote. Raises DataError: nothing there, damaged, one class, a split that leaks."""
-    items = _read_splits(folder / SPLITS)
+    items = read_splits(folder / SPLITS)
     pictures = Pictures(folder)
     if len(pictures) != len(items):
         raise DataError(f"{folder}: {SPLITS} and {PIXELS} do not belong together: run prepare again.")
@@ -147,7 +147,8 @@ def load(folder: Path) -> Dataset:
     return Dataset(tuple(items), labels, truth, pictures)
 
 
-def _read_splits(path: Path) -> list[Item]:
+def read_splits(path: Path) -> list[Item]:
+    """The items of a splits.csv. Raises DataError: not there, or not what `prepare` writes."""
     try:
         with path.open(newline="", encoding="utf-8") as stream:
             return [_item(row) for row in csv.DictReader(stream)]

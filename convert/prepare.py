@@ -55,12 +55,15 @@ def prepare(
     out: Path,
     embedder: features.Embedder | None = None,
     shares: tuple[float, float] = (0.08, 0.1),
+    *,
     seed: int = 0,
+    earlier: Sequence[Item] = (),
 ) -> Findings:
     """Read (folder of class folders or CSV, role) pairs and write a set that `data.load` opens.
 
     embedder: checks near-duplicates and finds those that no hash does, and finds suspicious labels. shares: of
-    validation and test. Raises DataError: the pictures do not allow it; RecipeError: the set cannot be written.
+    validation and test. earlier: the items of a set whose pictures stay in the parts that they were in. Raises
+    DataError: the pictures do not allow it; RecipeError: the set cannot be written.
     """
     sources = find_sources(given)
     _check_classes(sources, folder_labels(given))
@@ -69,7 +72,7 @@ def prepare(
         _check_classes([Source(Path(i.path), i.label, i.role) for i in gathered.items], _labels(sources), gathered)
         pictures = data.Pictures(unfinished)
         seen = None if embedder is None else features.features(pictures, embedder, out)
-        findings = _judge(gathered, seen, shares, seed)
+        findings = _judge(gathered, seen, shares, seed, earlier)
         _write(findings, pictures, unfinished)
         data.load(unfinished)
     return findings
@@ -94,13 +97,19 @@ def _gather(sources: Sequence[Source], folder: Path) -> _Gathered:
     return found
 
 
-def _judge(gathered: _Gathered, seen: NDArray[np.float32] | None, shares: tuple[float, float], seed: int) -> Findings:
+def _judge(
+    gathered: _Gathered,
+    seen: NDArray[np.float32] | None,
+    shares: tuple[float, float],
+    seed: int,
+    earlier: Sequence[Item],
+) -> Findings:
     print("looking for near-duplicates", file=sys.stderr, flush=True)
     twins = find_twins(np.stack(gathered.thumbs))
     if seen is not None:
         twins = confirm(twins, seen) + find_alike(seen)
     twins += find_copies(gathered.items)
-    items = tuple(deal(gathered.items, twins, *shares, seed))
+    items = tuple(deal(gathered.items, twins, *shares, seed=seed, earlier=earlier))
     return Findings(
         items=items,
         refused=tuple(gathered.refused),
@@ -187,6 +196,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--test", type=float, default=0.1, metavar="SHARE", help="share of each class (0.1)")
     parser.add_argument("--seed", type=int, default=0, help="another seed, another split (0)")
     parser.add_argument(
+        "--keep", type=Path, metavar="CSV", help="an earlier splits.csv: what trained or was held out there stays so"
+    )
+    parser.add_argument(
         "--quick", action="store_true", help="tell near-duplicates by picture hash alone, look for no wrong labels"
     )
     parser.set_defaults(run=_run)
@@ -198,5 +210,7 @@ def _run(options: argparse.Namespace) -> None:
     roles = ((options.places, MAIN), (options.extra, EXTRA), (options.robust, ROBUST))
     given = [(place, role) for places, role in roles for place in places]
     embedder = None if options.quick else features.imagenet()
-    findings = prepare(given, options.out, embedder, (options.validation, options.test), options.seed)
+    earlier = data.read_splits(options.keep) if options.keep else []
+    shares = (options.validation, options.test)
+    findings = prepare(given, options.out, embedder, shares, seed=options.seed, earlier=earlier)
     print(to_text(findings, options.out))

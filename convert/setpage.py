@@ -54,7 +54,11 @@ def _sections(findings: Findings, sheets: _Sheets) -> Iterator[str]:
         yield section("Labels that are probably wrong", *_suspects(findings, sheets))
     yield section(
         "The same picture under two labels",
-        paragraph(f"{len(findings.conflicts)} pictures. None of them is used; file each under one label only."),
+        paragraph(
+            f"{len(findings.conflicts)} pictures, of which none is used: file each under one label only."
+            if findings.conflicts
+            else "None."
+        ),
         sheets.conflicts(),
     )
     yield section(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -128,20 +128,27 @@ def conflicts(items: Sequence[Item], twins: Sequence[Twins]) -> dict[int, int]:
 
 
 def deal(
-    items: Sequence[Item], twins: Sequence[Twins], validation: float = 0.1, test: float = 0.1, seed: int = 0
+    items: Sequence[Item],
+    twins: Sequence[Twins],
+    validation: float = 0.1,
+    test: float = 0.1,
+    *,
+    seed: int = 0,
+    earlier: Sequence[Item] = (),
 ) -> list[Item]:
     """Items with group and split. The same pictures and seed give the same split, in whatever order they come.
 
     validation, test: shares (0..1) of each class's main pictures. An extra picture whose group is tested or validated
     on is left out, as is every picture filed under two labels. Robustness pictures keep the split "robust", and their
-    twins among the others are left out too.
+    twins among the others are left out too. earlier: items that were dealt before, and stay where they were; of a group
+    that they did not share then, all go where the most was seen of it, for what was trained on cannot test any more.
     """
     number = groups(len(items), twins)
     doubtful = conflicts(items, twins)
     members: dict[int, list[int]] = defaultdict(list)
     for index, group in enumerate(number):
         members[group].append(index)
-    splits = _deal_groups(items, list(members.values()), {TEST: test, VALIDATION: validation}, seed)
+    splits = _deal_groups(items, list(members.values()), {TEST: test, VALIDATION: validation}, seed, earlier)
     return [
         replace(item, group=number[i], split=UNUSED if i in doubtful else _role_split(item.role, splits[number[i]]))
         for i, item in enumerate(items)
@@ -156,13 +163,19 @@ def leaks(items: Sequence[Item]) -> list[Item]:
 
 
 def _deal_groups(
-    items: Sequence[Item], grouped: Sequence[list[int]], shares: dict[str, float], seed: int
+    items: Sequence[Item],
+    grouped: Sequence[list[int]],
+    shares: dict[str, float],
+    seed: int,
+    earlier: Sequence[Item],
 ) -> dict[int, str]:
     """A split for each group, by its number. Each class is filled up to its share with whole groups in random order."""
     wanted = Counter(item.label for item in items if item.role == MAIN)
+    before = {item.sha256: item.split for item in earlier if item.role == MAIN}
     taken: Counter[tuple[str, str]] = Counter()
     result = {}
-    for group in sorted(grouped, key=lambda group: _order(items, group, seed)):
+    # What has its place comes first, so that the rest fills up to the shares.
+    for group in sorted(grouped, key=lambda group: (not _seen(items, group, before), _order(items, group, seed))):
         main = [items[i].label for i in group if items[i].role == MAIN]
         split = TRAIN
         if any(items[i].role == ROBUST for i in group):
@@ -170,10 +183,16 @@ def _deal_groups(
         elif main:
             label = Counter(main).most_common(1)[0][0]
             room = (s for s, share in shares.items() if taken[label, s] + len(main) <= round(share * wanted[label]))
-            split = next(room, TRAIN)
+            split = _seen(items, group, before) or next(room, TRAIN)
             taken[label, split] += len(main)
         result[min(group)] = split
     return result
+
+
+def _seen(items: Sequence[Item], group: Sequence[int], before: Mapping[str, str]) -> str:
+    """The part in which a group was seen most, "" when it was in none."""
+    splits = {before.get(items[i].sha256) for i in group if items[i].role == MAIN}
+    return next((split for split in (TRAIN, VALIDATION, TEST) if split in splits), "")
 
 
 def _role_split(role: str, split: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import resource
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -157,6 +158,17 @@ def test_the_same_set_comes_out_again(class_folders: Path, tmp_path: Path) -> No
         prepare([(class_folders, MAIN)], tmp_path / name, shares=(0.2, 0.2))
     for name in (data.SPLITS, data.PIXELS, data.LEFT_OUT, data.REPORT):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_a_set_that_grows_keeps_what_it_held_out(class_folders: Path, tmp_path: Path) -> None:
+    first = prepare([(class_folders, MAIN)], tmp_path / "set", shares=(0.2, 0.2))
+    more = write_classes(tmp_path / "more", seed=8)
+    kept = ["--keep", str(tmp_path / "set" / data.SPLITS), "--seed", "3", "--test", "0.2", "--validation", "0.2"]
+    out = str(tmp_path / "larger")
+    assert main(["prepare", str(class_folders), str(more), "--out", out, "--quick", *kept]) == 0
+    items = data.load(tmp_path / "larger").items
+    assert [item.split for item in items[:60]] == [item.split for item in first.items]
+    assert Counter(item.split for item in items) == {TRAIN: 72, VALIDATION: 24, TEST: 24}
 
 
 def test_plain_pictures_of_one_file_do_not_end_up_on_both_sides(class_folders: Path, tmp_path: Path) -> None:

@@ -131,6 +131,26 @@ def test_another_seed_is_another_split() -> None:
     assert [i.split for i in deal(given, [], seed=1)] != [i.split for i in deal(given, [], seed=2)]
 
 
+def test_what_was_dealt_before_stays_where_it_was() -> None:
+    given = items(100)
+    before = deal(given[:60], [Twins(2, 3, False)], 0.1, 0.1, seed=5)
+    dealt = deal(given, [Twins(70, 71, False)], 0.1, 0.2, seed=6, earlier=before)
+    assert [item.split for item in dealt[:60]] == [item.split for item in before]
+    counts = Counter(item.split for item in dealt)
+    assert (counts[VALIDATION], counts[TEST]) == (10, 20)
+
+
+def test_what_was_seen_before_is_not_tested_later() -> None:
+    before = deal(items(60), [], 0.2, 0.2)
+    first = {
+        split: next(i for i, item in enumerate(before) if item.split == split) for split in (TRAIN, VALIDATION, TEST)
+    }
+    links = [Twins(first[TRAIN], first[TEST], False), Twins(first[TEST], first[VALIDATION], False)]
+    assert {deal(items(60), links, 0.2, 0.2, earlier=before)[i].split for i in first.values()} == {TRAIN}
+    dealt = deal(items(60), links[1:], 0.2, 0.2, earlier=before)
+    assert dealt[first[TEST]].split == dealt[first[VALIDATION]].split == VALIDATION
+
+
 def test_extra_pictures_only_train_and_not_beside_a_tested_twin() -> None:
     given = items(50) + items(50, role=EXTRA, start=100)
     dealt = deal(given, [Twins(i, i + 50, False) for i in range(50)], 0.2, 0.2)
