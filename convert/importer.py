@@ -24,7 +24,7 @@ from convert.metrics import accuracy
 from convert.predict import predict
 from convert.split import VALIDATION
 
-_PICTURES = 200  # so many validation pictures show whether the range of the input is the right one
+_PICTURES = 192  # so many validation pictures, three full batches, show whether the range of the input is the right one
 _CLEARLY = 0.1
 
 
