@@ -9,16 +9,19 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
+import os
 import platform
 import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar
 
@@ -66,7 +69,7 @@ class Runner(Protocol):
 
 def in_fresh_process(function: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
     """What the function answers in a new Python, or what it raises. Raises RecipeError when that process dies."""
-    executor = ProcessPoolExecutor(1, get_context("spawn"), _end_with_ctrl_c)
+    executor = ProcessPoolExecutor(1, get_context("spawn"), _end_with_the_parent)
     try:
         with executor:
             return executor.submit(function, *args, **kwargs).result()
@@ -161,6 +164,17 @@ def _only(runtime: str) -> None:
         sys.modules[f"{LITERT}.interpreter"] = None  # type: ignore[assignment] # typeshed wants a module
 
 
-def _end_with_ctrl_c() -> None:
-    """Ctrl-C reaches both processes; the parent says what there is to say."""
+def _end_with_the_parent() -> None:
+    """Ctrl-C reaches both processes, and the parent says what there is to say; a parent that is killed says nothing.
+
+    Without the second this process would measure to its end and then wait for ever to hand its answers over.
+    """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    parent = parent_process()
+    if parent is not None:
+        threading.Thread(target=_leave_after, args=(parent,), daemon=True).start()
+
+
+def _leave_after(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)

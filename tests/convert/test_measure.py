@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +58,43 @@ def test_answers_and_errors_come_back(tiny_model: Path, pictures: list[Path], tm
 def test_a_process_that_is_killed() -> None:
     with pytest.raises(RecipeError, match=r"was killed\. Check the memory"):
         in_fresh_process(_kill)
+
+
+def _wait(told: Path) -> None:
+    told.with_suffix(".new").write_text(str(os.getpid()))
+    told.with_suffix(".new").replace(told)
+    threading.Event().wait(60)
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def _runs(process: int) -> bool:
+    """Whether it is there and no zombie that nobody has collected."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc to see processes in")
+def test_it_does_not_outlive_a_parent_that_is_killed(tmp_path: Path) -> None:
+    told = tmp_path / "child"
+    code = (
+        "import sys; from pathlib import Path; from convert.measure import in_fresh_process; from test_measure import "
+        "_wait; in_fresh_process(_wait, Path(sys.argv[1]))"
+    )
+    paths = os.pathsep.join(filter(None, sys.path))
+    with subprocess.Popen([sys.executable, "-c", code, str(told)], env={**os.environ, "PYTHONPATH": paths}) as parent:
+        _until(told.exists)
+        child = int(told.read_text())
+        assert _runs(child)
+        parent.kill()
+    _until(lambda: not _runs(child))
 
 
 @pytest.mark.skipif(installed(TFLITE), reason="tflite-runtime is installed")
