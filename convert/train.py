@@ -34,6 +34,7 @@ Weights = list[NDArray[np.float32]]
 
 def train(dataset: data.Dataset, plan: recipe.Recipe, folder: Path, teacher: Path | None = None) -> keras.Model:
     """Train, or go on with the run in this folder. The model has the outputs [logits, embedding] and is saved there."""
+    keras.utils.set_random_seed(plan.seed)
     backbone = backbones.build(plan.model.backbone, plan.model.weights)
     model = backbones.with_head(backbone, len(dataset.labels), plan.model.dropout)
     fit_head(model, backbone, dataset, plan, folder)
