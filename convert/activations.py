@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,15 +13,13 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
+from convert.measure import Pictures
 from convert.progress import progress
 from convert.tflite import ends, operations
-from edge.model import Pixels
 from edge.preprocess import fit
 
 # Beyond this a sigmoid is 0 or 1 within a tenth of an 8-bit step, and x * sigmoid(x) is 0 or x.
 _SIGMOID_END = 8.0
-
-Pictures = Sequence[Callable[[], Pixels]]  # each is read when its turn comes
 
 
 @dataclass(frozen=True, slots=True, eq=False)

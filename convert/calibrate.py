@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,15 +23,30 @@ from edge.adapters.litert import LiteRtClassifier
 
 def calibrated(tflite: bytes, draft: Description, dataset: data.Dataset) -> Description:
     """The description with the temperature that suits the validation pictures, and figures on the held-out ones."""
-    with tempfile.TemporaryDirectory() as scratch:
-        write(tflite, draft, Path(scratch) / "model")
-        with closing(LiteRtClassifier(Path(scratch) / "model")) as classifier:
-            held = _answers(classifier, dataset, dataset.indices(VALIDATION))
-            temperature = fit_temperature(*held)
-            measured: dict[str, JsonValue] = {}
-            for name, indices in _held_out(dataset).items():
-                measured |= _figures(name, _answers(classifier, dataset, indices), draft.labels, temperature)
+    with opened(tflite, draft) as classifier:
+        held = _answers(classifier, dataset, dataset.indices(VALIDATION))
+        temperature = fit_temperature(*held)
+        measured: dict[str, JsonValue] = {}
+        for name, indices in _held_out(dataset).items():
+            measured |= _figures(name, _answers(classifier, dataset, indices), draft.labels, temperature)
     return replace(draft, temperature=temperature, metrics={**draft.metrics, **measured})
+
+
+@contextmanager
+def opened(tflite: bytes, description: Description) -> Iterator[LiteRtClassifier]:
+    """The bin's classifier on a file that is not packaged yet. Raises ModelError when the bin would not take it."""
+    with tempfile.TemporaryDirectory() as scratch:
+        write(tflite, description, Path(scratch) / "model")
+        with closing(LiteRtClassifier(Path(scratch) / "model")) as classifier:
+            yield classifier
+
+
+def ask(
+    classifier: LiteRtClassifier, dataset: data.Dataset, indices: NDArray[np.int64], title: str = "measure"
+) -> Logits:
+    """float32 (n, labels): its answers to these pictures of a set. title: of the progress."""
+    pictures = [partial(dataset.pictures.__getitem__, int(index)) for index in indices]
+    return answer(classifier, pictures, title=title).logits
 
 
 def _held_out(dataset: data.Dataset) -> dict[str, NDArray[np.int64]]:
@@ -44,8 +59,7 @@ def _held_out(dataset: data.Dataset) -> dict[str, NDArray[np.int64]]:
 def _answers(
     classifier: LiteRtClassifier, dataset: data.Dataset, indices: NDArray[np.int64]
 ) -> tuple[Logits, NDArray[np.int64]]:
-    pictures = [partial(dataset.pictures.__getitem__, int(index)) for index in indices]
-    return answer(classifier, pictures).logits, dataset.truth[indices]
+    return ask(classifier, dataset, indices), dataset.truth[indices]
 
 
 def _figures(

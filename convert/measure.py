@@ -106,10 +106,10 @@ def measure_corrupted(folder: Path, pictures: Sequence[Path], locate: bool, seed
     return {cell: np.stack(logits) for cell, logits in found.items()}
 
 
-def answer(classifier: LiteRtClassifier, pictures: Pictures, locate: bool = False) -> Answers:
-    """Ask about every picture. Raises ModelError, and what reading a picture raises."""
+def answer(classifier: LiteRtClassifier, pictures: Pictures, locate: bool = False, title: str = "measure") -> Answers:
+    """Ask about every picture. title: of the progress. Raises ModelError, and what reading a picture raises."""
     predictions = []
-    with progress("measure", len(pictures)) as advance:
+    with progress(title, len(pictures)) as advance:
         for read in pictures:
             predictions.append(classifier.classify(look(read(), classifier.manifest, locate)))
             advance(1, "")

@@ -25,11 +25,12 @@ import numpy as np
 
 from convert import augment, backbones, data
 from convert import run as runs
-from convert.activations import Activations, Pictures, observe
+from convert.activations import Activations, observe
 from convert.encode import CALIBRATED, FORMATS, encode
 from convert.errors import DataError, RecipeError
 from convert.formattable import to_json, to_text
 from convert.gate import failure, passes, select
+from convert.measure import Pictures
 from convert.sources import find_pictures
 from convert.split import TRAIN
 from convert.sweep import Sensitivity, sweep

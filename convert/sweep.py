@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.activations import Activations, Pictures, interpreter
+from convert.activations import Activations, interpreter
 from convert.encode import encode_only
+from convert.measure import Pictures
 from convert.progress import progress
 from convert.tflite import Unit, units
 from edge.preprocess import fit

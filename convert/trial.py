@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convert import data, modelfolder
+from convert import calibrate, data
 from convert.metrics import Logits, Truth, accuracy, compartment_accuracy, expected_calibration_error, fit_temperature
+from convert.modelfolder import Description
 from convert.progress import progress
 from convert.split import ROBUST, VALIDATION
 from convert.tflite import op_counts
@@ -98,25 +97,13 @@ class Trial:
         return exact, exact if same else self._answer(candidate, indices[:limit]), truth
 
     def _answer(self, candidate: Candidate, indices: NDArray[np.int64]) -> Logits:
-        logits = []
-        with (
-            opened(candidate.content, self._dataset.labels) as classifier,
-            progress(f"measure {candidate.form}", len(indices)) as advance,
-        ):
-            for index in indices:
-                logits.append(classifier.classify(self._dataset.pictures[int(index)]).logits)
-                advance(1, "")
-        return np.stack(logits)
+        with opened(candidate.content, self._dataset.labels) as classifier:
+            return calibrate.ask(classifier, self._dataset, indices, f"measure {candidate.form}")
 
 
-@contextmanager
-def opened(content: bytes, labels: Sequence[str]) -> Iterator[LiteRtClassifier]:
+def opened(content: bytes, labels: Sequence[str]) -> AbstractContextManager[LiteRtClassifier]:
     """The bin's classifier on a file. Raises ModelError when the bin would not take it."""
-    described = modelfolder.Description("trial", "0.0.0", "1970-01-01", "none", tuple(labels), "none")
-    with tempfile.TemporaryDirectory() as scratch:
-        modelfolder.write(content, described, Path(scratch) / "model")
-        with closing(LiteRtClassifier(Path(scratch) / "model")) as classifier:
-            yield classifier
+    return calibrate.opened(content, Description("trial", "0.0.0", "1970-01-01", "none", tuple(labels), "none"))
 
 
 def rows(

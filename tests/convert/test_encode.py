@@ -12,8 +12,9 @@ from fragile import SIZE_PX, fragile
 from madeup import COLOURS, picture
 from numpy.typing import NDArray
 
-from convert.activations import Activations, Pictures, observe
+from convert.activations import Activations, observe
 from convert.encode import FORMATS, encode
+from convert.measure import Pictures
 from convert.sweep import sweep
 from convert.tflite import ends, float_file, op_counts, operations, units
 from convert.trial import opened

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -41,6 +42,22 @@ def trained(dataset: data.Dataset, tmp_path_factory: pytest.TempPathFactory) -> 
     return folder
 
 
+def stop_at_the_fifth_batch(monkeypatch: pytest.MonkeyPatch, training: Callable[[], object]) -> None:
+    """Interrupt it there, with a checkpoint after every step from now on."""
+    monkeypatch.setattr(tune, "CHECKPOINT_EVERY_S", -1.0)
+    real, calls = tune.make_batch, itertools.count()
+
+    def stopping(*arguments: object) -> tune.Batch:
+        if next(calls) == 4:
+            raise KeyboardInterrupt
+        return real(*arguments)  # type: ignore[arg-type] # handed on as they came
+
+    monkeypatch.setattr(tune, "make_batch", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        training()
+    monkeypatch.setattr(tune, "make_batch", real)
+
+
 def test_it_learns_and_gives_both_outputs(dataset: data.Dataset, trained: Path) -> None:
     model = keras.models.load_model(trained / run.MODEL, compile=False)
     logits, embedding = model.predict_on_batch(np.zeros((2, 48, 48, 3), np.float32))
@@ -53,19 +70,8 @@ def test_it_learns_and_gives_both_outputs(dataset: data.Dataset, trained: Path) 
 def test_a_stopped_run_ends_as_an_unbroken_one(
     dataset: data.Dataset, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tune, "CHECKPOINT_EVERY_S", -1.0)
-    real, calls = tune.make_batch, itertools.count()
-
-    def stop_at_the_fifth(*arguments: object) -> tune.Batch:
-        if next(calls) == 4:
-            raise KeyboardInterrupt
-        return real(*arguments)  # type: ignore[arg-type] # handed on as they came
-
-    monkeypatch.setattr(tune, "make_batch", stop_at_the_fifth)
-    with pytest.raises(KeyboardInterrupt):
-        train.train(dataset, PLAN, tmp_path)
+    stop_at_the_fifth_batch(monkeypatch, lambda: train.train(dataset, PLAN, tmp_path))
     assert not (tmp_path / run.MODEL).exists()
-    monkeypatch.setattr(tune, "make_batch", real)
     # What a kill in the middle of writing leaves behind must not matter.
     (tmp_path / "checkpoint.tmp").write_bytes(b"half")
     resumed = train.train(dataset, PLAN, tmp_path)
@@ -188,18 +194,7 @@ def test_a_network_from_nothing_is_taught_and_its_statistics_survive_a_stop(
     keras.utils.set_random_seed(plan.seed)
     start = backbones.with_head(backbones.build("efficientnet-lite2", "none"), 3).get_weights()
     whole = train.train(dataset, plan, tmp_path / "whole", teacher).get_weights()
-    monkeypatch.setattr(tune, "CHECKPOINT_EVERY_S", -1.0)
-    real, calls = tune.make_batch, itertools.count()
-
-    def stop_at_the_fifth(*arguments: object) -> tune.Batch:
-        if next(calls) == 4:
-            raise KeyboardInterrupt
-        return real(*arguments)  # type: ignore[arg-type] # handed on as they came
-
-    monkeypatch.setattr(tune, "make_batch", stop_at_the_fifth)
-    with pytest.raises(KeyboardInterrupt):
-        train.train(dataset, plan, tmp_path / "halves", teacher)
-    monkeypatch.setattr(tune, "make_batch", real)
+    stop_at_the_fifth_batch(monkeypatch, lambda: train.train(dataset, plan, tmp_path / "halves", teacher))
     halves = train.train(dataset, plan, tmp_path / "halves", teacher).get_weights()
     trios = list(zip(halves, whole, start, strict=True))
     apart, gone = (sum(np.abs(trio[0] - trio[i]).sum() for trio in trios) for i in (1, 2))

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from broker_fixtures import Heard, MakeBroker, Mosquitto, free_port, wait_until
+from brokerline import BrokerLine
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from sample_event import sample_event
@@ -183,40 +184,26 @@ def test_no_more_than_the_window_waits_for_a_broker_that_does_not_answer(
     assert publisher.publish("event", b"x") is not None
 
 
-class Proxy:
+class Proxy(BrokerLine):
     """Between bin and broker. cut_after: bytes from the bin after which each of the next lines is cut."""
 
     def __init__(self, target: int, cut_after: list[int] | None = None, refuse_v5: bytes | None = None) -> None:
-        self.lines = 0
-        self._target = target
         self._cut_after = cut_after or []
         self._refuse_v5 = refuse_v5
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self._open: list[socket.socket] = [self._server]
-        self.port: int = self._server.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        super().__init__(target)
 
-    def close(self) -> None:
-        for sock in self._open:
-            with suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-            sock.close()
+    def admits(self, near: socket.socket) -> bool:
+        if self._refuse_v5 is None or near.recv(16, socket.MSG_PEEK)[8] != 5:
+            return True
+        near.recv(1024)
+        near.sendall(self._refuse_v5)
+        near.close()
+        return False
 
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                near, _ = self._server.accept()
-                self.lines += 1
-                if self._refuse_v5 is not None and near.recv(16, socket.MSG_PEEK)[8] == 5:
-                    near.recv(1024)
-                    near.sendall(self._refuse_v5)
-                    near.close()
-                    continue
-                far = socket.create_connection(("127.0.0.1", self._target))
-                self._open += [near, far]
-                limit = self._cut_after.pop(0) if self._cut_after else sys.maxsize
-                threading.Thread(target=self._pump, args=(near, far, limit), daemon=True).start()
-                threading.Thread(target=self._pump, args=(far, near, sys.maxsize), daemon=True).start()
+    def carry(self, near: socket.socket, far: socket.socket) -> None:
+        limit = self._cut_after.pop(0) if self._cut_after else sys.maxsize
+        threading.Thread(target=self._pump, args=(near, far, limit), daemon=True).start()
+        threading.Thread(target=self._pump, args=(far, near, sys.maxsize), daemon=True).start()
 
     def _pump(self, source: socket.socket, sink: socket.socket, limit: int) -> None:
         with suppress(OSError):

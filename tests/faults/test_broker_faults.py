@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from broker_fixtures import MakeBroker, Mosquitto, wait_until
+from brokerline import BrokerLine
 from fakebin import MODEL
 from sample_event import sample_event
 
@@ -28,33 +29,14 @@ PUBACK = 4
 DAY = 400  # items that a busy bin sorts
 
 
-class SwallowingLine:
+class SwallowingLine(BrokerLine):
     """Between bin and broker; while `swallows` no acknowledgement comes through, all else does."""
 
-    def __init__(self, target: int) -> None:
-        self.swallows = True
-        self.lines = 0
-        self._target = target
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self._open = [self._server]
-        self.port: int = self._server.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+    swallows = True
 
-    def close(self) -> None:
-        for sock in self._open:
-            with suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-            sock.close()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                near, _ = self._server.accept()
-                far = socket.create_connection(("127.0.0.1", self._target))
-                self.lines += 1
-                self._open += [near, far]
-                for work in (self._to_broker, self._to_bin):
-                    threading.Thread(target=work, args=(near, far), daemon=True).start()
+    def carry(self, near: socket.socket, far: socket.socket) -> None:
+        for work in (self._to_broker, self._to_bin):
+            threading.Thread(target=work, args=(near, far), daemon=True).start()
 
     def _to_broker(self, near: socket.socket, far: socket.socket) -> None:
         with suppress(OSError):
