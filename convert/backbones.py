@@ -60,6 +60,17 @@ def with_head(backbone: keras.Model, labels: int, dropout: float = 0.0) -> keras
     return keras.Model(backbone.input, [logits, embedding], name=backbone.name)
 
 
+def take_head(model: keras.Model, weights: str) -> None:
+    """The head of the whole model in this .keras file, where there is one and it is of as many labels."""
+    if not weights.endswith(".keras"):
+        return
+    whole = keras.models.load_model(_existing(weights), compile=False)
+    found = [layer.get_weights() for layer in whole.layers if layer.name == "logits"]
+    own = model.get_layer("logits")
+    if found and [a.shape for a in found[0]] == [a.shape for a in own.get_weights()]:
+        own.set_weights(found[0])
+
+
 def freeze(model: keras.Model, blocks: int, *, statistics: bool = True) -> None:
     """Keep the stem and the first `blocks` blocks as they are; and every batch normalisation, if `statistics`.
 
@@ -112,7 +123,7 @@ def _load(model: keras.Model, path: Path) -> None:
             model.load_weights(path)
             return
         whole = keras.models.load_model(path, compile=False)
-        for layer in model.layers:
+        for layer in (layer for layer in model.layers if layer.weights):  # the others are named by a counter
             layer.set_weights(whole.get_layer(layer.name).get_weights())
     except (OSError, ValueError) as error:
         raise RecipeError(f"weights {path}: do not fit {model.name} ({error}).") from error

@@ -31,7 +31,7 @@ class Head(_Part):
 
     size: int = Field(default=160, ge=32, le=1024)
     views: int = Field(default=1, ge=1)  # 1: the plain picture; each further one is augmented
-    steps: int = Field(default=1500, ge=0)  # 0: no such stage, for a network that knows nothing yet
+    steps: int = Field(default=1500, ge=0)  # 0: no such stage; the head of a whole model in `weights` stays as it is
     rate: float = Field(default=2e-3, gt=0)
 
 

@@ -37,6 +37,8 @@ def train(dataset: data.Dataset, plan: recipe.Recipe, folder: Path, teacher: Pat
     keras.utils.set_random_seed(plan.seed)
     backbone = backbones.build(plan.model.backbone, plan.model.weights)
     model = backbones.with_head(backbone, len(dataset.labels), plan.model.dropout)
+    if not plan.head.steps:
+        backbones.take_head(model, plan.model.weights)
     fit_head(model, backbone, dataset, plan, folder)
     linear: Weights = model.get_weights()
     if plan.tune.sizes:

@@ -83,6 +83,17 @@ def test_a_stopped_run_ends_as_an_unbroken_one(
     assert apart < 0.05 * gone
 
 
+def test_training_goes_on_from_a_finished_model_head_included(
+    dataset: data.Dataset, trained: Path, tmp_path: Path
+) -> None:
+    finished = trained / run.MODEL
+    model = PLAN.model.model_copy(update={"weights": str(finished)})
+    no_steps = {"head": PLAN.head.model_copy(update={"steps": 0}), "tune": PLAN.tune.model_copy(update={"sizes": ()})}
+    onwards = train.train(dataset, PLAN.model_copy(update={"model": model, **no_steps}), tmp_path)
+    before = keras.models.load_model(finished, compile=False).get_weights()
+    assert all(np.array_equal(a, b) for a, b in zip(onwards.get_weights(), before, strict=True))
+
+
 def test_a_batch_is_the_same_whenever_it_is_asked_for(dataset: data.Dataset) -> None:
     weights = np.ones(3, np.float32)
     first, again = (tune.make_batch(dataset, PLAN, 4, weights) for _ in range(2))
