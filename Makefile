@@ -4,9 +4,11 @@ SCRIPTS := setup.sh .ci/run .githooks/pre-commit $(wildcard docs/*/*.sh tests/*/
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 FUZZ_ARGS ?=
+HOURS ?= 1
+SOAK_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help check lint test faults bench fuzz demo format hooks clean
+.PHONY: help check lint test faults bench fuzz soak demo format hooks clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -31,6 +33,9 @@ bench: ## loop, start, memory, the model in every runtime; e.g. BENCH_ARGS="--ru
 
 fuzz: ## 100,000 damaged inputs: commands, configuration, model.json, images; e.g. FUZZ_ARGS="--count 1000"
 	$(BIN)python tests/security/fuzzing.py $(FUZZ_ARGS)
+
+soak: ## sort for HOURS=1 at many times real speed while things go wrong; e.g. SOAK_ARGS="--kills --seed 7"
+	$(BIN)python tests/soak/soak.py --hours $(HOURS) $(SOAK_ARGS)
 
 demo: ## a simulated bin at work
 	./setup.sh demo

@@ -86,6 +86,12 @@ class BinProcess:
         """What all its runs have logged."""
         return self._log.read_text(errors="replace") if self._log.exists() else ""
 
+    @property
+    def pid(self) -> int:
+        """Of the running bin."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self, **environ: str) -> None:
         """Returns at once."""
         command = [sys.executable, "-m", "edge", "run", "--config", str(self.config)]
