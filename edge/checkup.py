@@ -15,6 +15,7 @@ from edge.doctor_checks import (
     check_computer,
     check_disk,
     check_gpio,
+    check_memory_limit,
     check_model,
     check_power,
     check_temperature,
@@ -35,6 +36,7 @@ def checks_for(settings: Settings) -> list[Check]:
         _broker(settings),
         check_clock(pi_health.clock_synced),
         check_disk(settings.outbox.path, settings.outbox.max_mb, pi_health.disk_free_mb, pi_health.writable),
+        only_on_pi(check_memory_limit(pi_health.memory_limited), pi_model),
         check_temperature(pi_health.temperature_c),
         only_on_pi(check_power(_power), pi_model),
     ]

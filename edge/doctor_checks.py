@@ -99,6 +99,16 @@ def check_disk(file: Path, max_mb: float, free_mb: Callable[[Path], float], writ
     return Check("disk", lambda: [_judge_disk(_existing_parent(file), max_mb, free_mb, writable)], GENERAL)
 
 
+def check_memory_limit(limited: Callable[[], bool]) -> Check:
+    """The service's MemoryMax is more than words. A Pi's firmware switches the kernel's part of it off."""
+    unlimited = Finding(
+        Level.WARN,
+        "this kernel holds no service to its MemoryMax: a leak would take the whole computer",
+        "add cgroup_enable=memory to the line in /boot/firmware/cmdline.txt, then reboot",
+    )
+    return Check("memory limit", lambda: [Finding(Level.OK, "holds") if limited() else unlimited])
+
+
 def check_temperature(read_c: Callable[[], float | None]) -> Check:
     """A Pi that is too hot becomes slow, then unreliable."""
     return Check("temperature", lambda: [_judge_temperature(read_c())], HARDWARE)

@@ -92,6 +92,11 @@ def kernel_synced() -> bool:
     return bool(adjtimex(ctypes.byref(timex)) >= 0 and timex.maxerror < SYNCED_ERROR_US)
 
 
+def memory_limited(root: Path = ROOT) -> bool:
+    """Whether this kernel holds a service to its MemoryMax; a Pi's does only when told so at boot."""
+    return "memory" in (_text(root / "sys/fs/cgroup/cgroup.controllers") or "").split()
+
+
 def disk_free_mb(folder: Path) -> float:
     """Space that is left to this user in the folder's file system. Raises OSError."""
     return shutil.disk_usage(folder).free / 1e6

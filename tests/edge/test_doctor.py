@@ -261,6 +261,14 @@ def test_clock_that_is_not_synchronised_is_a_warning() -> None:
     assert "timedatectl" in finding.remedy
 
 
+def test_memory_limit_that_the_firmware_switched_off_is_told() -> None:
+    assert levels(doctor_checks.check_memory_limit(lambda: True)) == ["ok"]
+    finding = only(doctor_checks.check_memory_limit(lambda: False))
+    assert finding.level is Level.WARN
+    assert finding.remedy
+    assert "cgroup_enable=memory" in finding.remedy
+
+
 @pytest.mark.parametrize(("free", "level"), [(49.0, "fail"), (100.0, "warn"), (5000.0, "ok")])
 def test_disk_space(tmp_path: Path, free: float, level: str) -> None:
     check = doctor_checks.check_disk(tmp_path / "outbox.db", 50, lambda folder: free, lambda folder: True)

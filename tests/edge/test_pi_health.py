@@ -41,6 +41,13 @@ def test_temperature(tmp_path: Path, content: str, degrees: float | None) -> Non
     assert pi_health.temperature_c(tmp_path) == degrees
 
 
+@pytest.mark.parametrize(("controllers", "limited"), [("cpuset cpu io memory pids\n", True), ("cpu pids\n", False)])
+def test_memory_is_limited_where_the_kernel_has_the_controller(tmp_path: Path, controllers: str, limited: bool) -> None:
+    assert not pi_health.memory_limited(tmp_path)
+    put(tmp_path, "sys/fs/cgroup/cgroup.controllers", controllers)
+    assert pi_health.memory_limited(tmp_path) is limited
+
+
 def test_temperature_of_a_computer_that_does_not_tell(tmp_path: Path) -> None:
     assert pi_health.temperature_c(tmp_path) is None
 
