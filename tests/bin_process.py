@@ -87,6 +87,11 @@ class BinProcess:
         return self._log.read_text(errors="replace") if self._log.exists() else ""
 
     @property
+    def items(self) -> int:
+        """How many handled items the log of all runs together tells of."""
+        return len(re.findall(r"\bitem seq=", self.log))
+
+    @property
     def pid(self) -> int:
         """Of the running bin."""
         assert self._process is not None
@@ -118,7 +123,7 @@ class BinProcess:
 
     def wait_for_items(self, count: int, within_s: float = 120.0) -> None:
         """Until the log of all runs together tells of so many handled items."""
-        wait_until(lambda: self._alive() and len(re.findall(r"\bitem seq=", self.log)) >= count, within_s)
+        wait_until(lambda: self._alive() and self.items >= count, within_s)
 
     def movements(self) -> Counter[str]:
         """How often each compartment was opened, as the flap driver itself logged it."""

@@ -2,6 +2,7 @@
 
 loop: one frame of 640 x 480 through trigger, cycle, delivery and reporter, without the classifier.
 start: from the start of `smartbin run` to READY=1. memory: its peak while sorting.
+idle: the processor's time while nothing lies on the tray. card: what sorting writes to the disk (cards wear).
 Then `smartbin bench` with the shipped model and, where the packages of the extra "bench" are installed, both networks
 in the format of every runtime; they are made in build/bench the first time, and the chart is drawn there.
 """
@@ -20,6 +21,13 @@ import time
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from bin_process import BinProcess, coloured_pictures, config_text
+from broker_fixtures import PROGRAM, Mosquitto
+from tinymodel import COLOURS, write_tiny_model
 
 from edge import app, cli, config, demo
 from edge.adapters.no_publisher import NoPublisher
@@ -50,6 +58,8 @@ def main() -> int:
         ready_s, peak_mb = start_and_memory(settings, Path(folder))
         print(f"start   {ready_s:6.2f} s from exec to READY")
         print(f"memory  {peak_mb:6.0f} MB peak of `smartbin run` over the sample frames", flush=True)
+        print(f"idle    {idle_share(Path(folder)):6.1%} of one core at 10 frames a second, 640 x 480", flush=True)
+        print(f"card    {written_kb(Path(folder)):6.0f} kB written per 1,000 items, each published at once", flush=True)
     made = made_formats()
     models = map(str, [settings.model.path, *made])
     return cli.main(["bench", *models, "--plot", str(BUILD / "ratios.svg"), *sys.argv[1:]])
@@ -134,6 +144,57 @@ def start_and_memory(settings: Settings, folder: Path) -> tuple[float, float]:
         process.wait(timeout=600)
     peak_kb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     return ready_s, peak_kb / 1024
+
+
+def idle_share(folder: Path, seconds: float = 20.0) -> float:
+    """Of one core, while the camera shows an empty tray at its own pace."""
+    picture = folder / "tray" / "metal" / "grey.png"  # of the tray's own colour: nothing to see
+    picture.parent.mkdir(parents=True)
+    Image.fromarray(np.full((120, 160, 3), COLOURS["metal"], np.uint8)).save(picture)
+    text = config_text(write_tiny_model(folder / "idle-model"), picture.parents[1], 1, folder / "idle", loop=True)
+    (folder / "idle").mkdir()
+    bin_ = BinProcess(
+        folder / "idle", text.replace('pace = "fast"', 'pace = "real"').replace("[mqtt]", "[mqtt]\nenabled = false")
+    )
+    bin_.start()
+    time.sleep(8)  # what a start costs is over
+    before_s, began_s = processor_s(bin_.pid), time.monotonic()
+    time.sleep(seconds)
+    share = (processor_s(bin_.pid) - before_s) / (time.monotonic() - began_s)
+    bin_.kill()
+    return share
+
+
+def processor_s(pid: int) -> float:
+    """Seconds of processor time that a process has had."""
+    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def written_kb(folder: Path, items: int = 200) -> float:
+    """Per 1,000 items, as the kernel counts it; NaN without Mosquitto."""
+    if PROGRAM is None:
+        return float("nan")
+    (folder / "card").mkdir()
+    broker = Mosquitto(str(PROGRAM), folder / "card" / "mosquitto")
+    broker.start()
+    pictures = coloured_pictures(folder / "card" / "pictures", 2)
+    text = config_text(write_tiny_model(folder / "card" / "model"), pictures, broker.port, folder / "card", loop=True)
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as memory:  # the log: a service's goes to the journal
+        bin_ = BinProcess(Path(memory), text)
+        bin_.start()
+        bin_.wait_for_items(20)
+        before, first = written(bin_.pid), bin_.items
+        bin_.wait_for_items(first + items)
+        after, last = written(bin_.pid), bin_.items
+        bin_.kill()
+    broker.stop()
+    return (after - before) / (last - first)
+
+
+def written(pid: int) -> int:
+    """Bytes that a process has sent to the disk; what it wrote into memory file systems does not count."""
+    return int(dict(line.split(": ") for line in Path(f"/proc/{pid}/io").read_text().splitlines())["write_bytes"])
 
 
 if __name__ == "__main__":
