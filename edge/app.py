@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,9 +14,10 @@ from typing import Any
 from edge import config, loop, manifest
 from edge.adapters import pi_health
 from edge.adapters.beam import BeamTrigger
-from edge.adapters.chute_guard import BeamGuard, Guard
 from edge.adapters.cooling import CoolingCamera
+from edge.adapters.fill_gauges import FillGauges, Sensor, ultrasonic
 from edge.adapters.flaps import GpioFlaps, debug_pulse, show_pulse
+from edge.adapters.guards import Guard, Guards, PinGuard
 from edge.adapters.litert import LiteRtClassifier
 from edge.adapters.model_watch import ModelWatch
 from edge.adapters.no_publisher import NoPublisher
@@ -32,17 +33,18 @@ from edge.config import ChuteCompartment, Settings, SolenoidCompartment
 from edge.decision import Policy
 from edge.delivery import Delivery
 from edge.errors import ConfigError, FlapError, SmartBinError
+from edge.fill import Reach
 from edge.flap_settings import AnyFlap, ChuteFlap, FlapSettings, ServoFlap, SolenoidFlap
 from edge.ids import uuid7
 from edge.manifest import Manifest
-from edge.model import Box, FlapReport, ModelId
+from edge.model import Box, FlapReport, ModelId, Problem
 from edge.parts import Clock, Parts, Rules
 from edge.ports import Camera, Observer, Publisher, Stored, Trigger
 from edge.presence import Settings as PresenceSettings
 from edge.presence import VisionTrigger
 from edge.reload import Reload, never, rejected
 from edge.reporter import Reporter
-from edge.state import BinState, Health, with_fault
+from edge.state import BinState, Fill, Health, with_fault
 from edge.version import VERSION
 from edge.wire import state_json
 
@@ -80,6 +82,7 @@ def run(
                     notifier=notifier,
                     make_observers=make_observers,
                     show_pulses=show_pulses,
+                    ask_reload=reload.ask,
                     before=state,
                 ) as parts:
                     settings = wanted
@@ -112,6 +115,7 @@ def opened(
     notifier: SystemdNotifier,
     make_observers: Sequence[MakeObserver],
     show_pulses: bool,
+    ask_reload: Callable[[], None] = lambda: None,
     before: BinState | None = None,
 ) -> Iterator[Parts]:
     """Everything that the loop works with. before: the state of a bin that is put together anew, to go on from.
@@ -131,6 +135,7 @@ def opened(
         guard = stack.enter_context(guard_for(settings, pins))
         log_pulse = show_pulse if show_pulses else debug_pulse
         flap = stack.enter_context(closing(GpioFlaps(flap_settings(settings), pins, log=log_pulse, guard=guard)))
+        gauges = stack.enter_context(closing(gauges_for(settings, pins)))
         delivery = Delivery(outbox, publisher)
         reporter = Reporter(
             first_state(settings, model.id, before),
@@ -139,6 +144,7 @@ def opened(
             queue=outbox.stats,
             health=health_of(publisher, ModelWatch(settings.model.path / model.file, model.sha256)),
             now_s=time.monotonic(),
+            fill=lambda: Fill(gauges.levels(), settings.fill.alert_at),
         )
         yield Parts(
             camera=CoolingCamera(camera, lambda: reporter.hot),
@@ -156,6 +162,7 @@ def opened(
             new_id=lambda: uuid7(time.time_ns() // 1_000_000, os.urandom(10)),
             observers=[make(lambda: reporter.state) for make in make_observers],
             inbox=publisher if isinstance(publisher, PahoPublisher) and settings.mqtt.commands else None,
+            ask_reload=ask_reload,
         )
 
 
@@ -264,6 +271,7 @@ def rules_for(settings: Settings, model: Manifest) -> Rules:
         votes=settings.policy.votes,
         margin=model.input.crop_margin if margin is None else margin,
         clear_s=settings.trigger.clear_s,
+        emptied_by_door=settings.door is not None and settings.door.empties,
     )
 
 
@@ -299,12 +307,38 @@ def pins_for(settings: Settings) -> Any:
     return mock_pins() if settings.flaps.driver == "mock" else real_pins()
 
 
-def guard_for(settings: Settings, pins: Any) -> AbstractContextManager[Guard | None]:
-    """The light barrier that a hand in the chute breaks, where there is one. Raises HardwareError."""
-    flaps = settings.flaps
-    if flaps.guard_pin is None:
-        return nullcontext()
-    return BeamGuard(flaps.guard_pin, pin_factory=pins, broken_is_low=flaps.guard_broken_is_low)
+@contextmanager
+def guard_for(settings: Settings, pins: Any) -> Iterator[Guard | None]:
+    """The light barrier that a hand in the chute breaks and the switch of the door, where there are any.
+
+    Raises HardwareError.
+    """
+    flaps, door = settings.flaps, settings.door
+    with ExitStack() as stack:
+        guards: list[Guard] = []
+        if flaps.guard_pin is not None:
+            wanted = (flaps.guard_pin, Problem.HAND_IN_CHUTE, "flaps.guard_pin", flaps.guard_broken_is_low)
+            guards.append(stack.enter_context(pin_guard(pins, *wanted)))
+        if door is not None:
+            guards.append(
+                stack.enter_context(pin_guard(pins, door.pin, Problem.DOOR_OPEN, "door.pin", door.open_is_low))
+            )
+        yield Guards(guards) if guards else None
+
+
+def pin_guard(pins: Any, pin: int, problem: Problem, key: str, blocked_is_low: bool) -> PinGuard:
+    """One receiver or switch. Raises HardwareError."""
+    return PinGuard(pin, problem=problem, key=key, pin_factory=pins, blocked_is_low=blocked_is_low)
+
+
+def gauges_for(settings: Settings, pins: Any) -> FillGauges:
+    """The fill sensors, which measure in a thread of their own; with none, nothing does."""
+    sensors = {
+        name: Sensor(fill.trigger_pin, fill.echo_pin, Reach(fill.empty_cm, fill.full_cm))
+        for name, compartment in settings.compartments.items()
+        if (fill := compartment.fill) is not None
+    }
+    return FillGauges(sensors, ultrasonic(pins, time.sleep), settings.fill.every_s)
 
 
 def flap_settings(settings: Settings) -> FlapSettings:
@@ -333,7 +367,7 @@ def wall_time() -> str:
 
 def _flap(settings: Settings, name: str) -> AnyFlap:
     compartment = settings.compartments[name]
-    wanted = compartment.model_dump(exclude={"labels", "default", "kind"})
+    wanted = compartment.model_dump(exclude={"labels", "default", "kind", "fill"})
     if isinstance(compartment, SolenoidCompartment):
         return SolenoidFlap(**wanted)
     if isinstance(compartment, ChuteCompartment):

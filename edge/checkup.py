@@ -50,6 +50,13 @@ def pin_users(settings: Settings) -> dict[int, str]:
             users.setdefault(pin, f"flap {name}")
     if settings.trigger.pin is not None and settings.trigger.kind == "beam":
         users[settings.trigger.pin] = "light barrier"
+    if settings.flaps.guard_pin is not None:
+        users[settings.flaps.guard_pin] = "barrier in the chute"
+    if settings.door is not None:
+        users[settings.door.pin] = "door"
+    for name, compartment in settings.compartments.items():
+        if compartment.fill is not None:
+            users |= dict.fromkeys((compartment.fill.trigger_pin, compartment.fill.echo_pin), f"fill sensor {name}")
     return users
 
 

@@ -8,7 +8,8 @@ from typing import Protocol
 
 from edge import admission
 from edge.admission import Moment
-from edge.commands import Answer, Command, FlapRequest, Refusal, Situation, objection, refused
+from edge.commands import Answer, Command, EmptiedRequest, FlapRequest, Refusal, Situation, objection, refused
+from edge.errors import OutboxError
 from edge.logs import fields
 from edge.parts import Parts
 from edge.ports import Inbox
@@ -72,9 +73,21 @@ class Commander:
             return answer
         if command.name in ("pause", "resume"):
             reporter.pause(command.name == "pause")
+        elif command.name == "reload":
+            self._parts.ask_reload()
+        elif isinstance(request, EmptiedRequest):
+            return self._emptied(request)
         elif isinstance(request, FlapRequest) and not self._worker.try_flap(request.compartment):
             return refused(command.name, request.id, Refusal.FAILED, NOT_MOVED)
         return Answer(command.name, request.id, ok=True, state=reporter.state if command.name == "status" else None)
+
+    def _emptied(self, request: EmptiedRequest) -> Answer:
+        try:
+            self._parts.outbox.emptied(request.compartment)
+        except OutboxError as error:
+            return refused("emptied", request.id, Refusal.FAILED, str(error))
+        self._parts.reporter.tell(self._parts.clock.monotonic_s())  # who asked wants to see it
+        return Answer("emptied", request.id, ok=True)
 
     def _now(self) -> Moment:
         clock = self._parts.clock

@@ -33,6 +33,12 @@ class FlapRequest(Request):
     compartment: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")]
 
 
+class EmptiedRequest(Request):
+    """emptied: this compartment, or with none every one, holds nothing any more."""
+
+    compartment: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")] | None = None
+
+
 class _Identified(BaseModel):
     id: _Id
 
@@ -42,6 +48,8 @@ REQUESTS: dict[str, type[Request]] = {
     "resume": Request,
     "status": Request,
     "test-flap": FlapRequest,
+    "emptied": EmptiedRequest,
+    "reload": Request,
 }
 
 
@@ -106,10 +114,12 @@ def parse(name: str, payload: bytes) -> Command | Answer:
 def objection(command: Command, now: Situation, compartments: Collection[str]) -> Answer | None:
     """Why the bin will not do this now; None when it may."""
     request = command.request
-    if not isinstance(request, FlapRequest):
+    if not isinstance(request, FlapRequest | EmptiedRequest):
         return None
-    if request.compartment not in compartments:
+    if request.compartment is not None and request.compartment not in compartments:
         return refused(command.name, request.id, Refusal.INVALID, f"the compartments are {', '.join(compartments)}")
+    if isinstance(request, EmptiedRequest):
+        return None
     if not now.idle:
         return refused(command.name, request.id, Refusal.BUSY, "an item is on its way; ask again when it is done")
     if not (now.paused or now.tray_empty):

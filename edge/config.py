@@ -135,11 +135,48 @@ Hold = Annotated[float, Field(ge=0.0, le=30.0)]
 PulseMs = Annotated[float, Field(gt=0.0, le=10.0)]
 
 
+class DoorSettings(Section):
+    """[door]: a switch at the door through which the bin is emptied. Nothing moves while it is open.
+
+    open_is_low: the pin's level while the door is open. empties: whether opening it empties every compartment.
+    """
+
+    pin: Pin
+    open_is_low: bool = False
+    empties: bool = False
+
+
+Centimetres = Annotated[float, Field(ge=2.0, le=400.0, description="what an ultrasonic sensor can measure")]
+
+
+class FillSensor(Section):
+    """[compartments.NAME.fill]: an ultrasonic sensor that looks down into the compartment, and what it sees there."""
+
+    trigger_pin: Pin
+    echo_pin: Pin
+    empty_cm: Centimetres
+    full_cm: Centimetres
+
+    @model_validator(mode="after")
+    def _full_is_nearer(self) -> Self:
+        if self.full_cm >= self.empty_cm:
+            raise ValueError("full_cm must be less than empty_cm: what lies high is near the sensor")
+        return self
+
+
+class FillSettings(Section):
+    """[fill]. alert_at: the share from which a compartment is told as full; every_s: how often it is measured."""
+
+    alert_at: Annotated[float, Field(ge=0.2, le=1.0)] = 0.8
+    every_s: Annotated[float, Field(ge=5.0, le=3600.0)] = 60.0
+
+
 class CompartmentSettings(Section):
     """What every [compartments.NAME] has."""
 
     labels: tuple[str, ...] = ()
     default: bool = False
+    fill: FillSensor | None = None
 
 
 class ServoCompartment(CompartmentSettings):
@@ -264,6 +301,8 @@ class Settings(Section):
     flaps: FlapsSettings
     compartments: Annotated[Compartments, Field(min_length=1)]
     chute: ChuteSettings | None = None
+    door: DoorSettings | None = None
+    fill: FillSettings = FillSettings()
     mqtt: MqttSettings = MqttSettings()
     outbox: OutboxSettings = Field(default_factory=OutboxSettings)
 
@@ -417,6 +456,12 @@ def _pin_problems(table: dict[str, Any], compartments: dict[str, dict[str, Any]]
     named = [(f"compartments.{name}.pin", c.get("pin")) for name, c in compartments.items()]
     named += [(f"chute.{key}", _table(table, "chute").get(key)) for key in ("turn_pin", "drop_pin")]
     named.append(("flaps.guard_pin", _table(table, "flaps").get("guard_pin")))
+    named.append(("door.pin", _table(table, "door").get("pin")))
+    named += [
+        (f"compartments.{name}.fill.{key}", _table(compartment, "fill").get(key))
+        for name, compartment in compartments.items()
+        for key in ("trigger_pin", "echo_pin")
+    ]
     if _table(table, "trigger").get("kind") == "beam":
         named.append(("trigger.pin", _table(table, "trigger").get("pin")))
     count = Counter(pin for _, pin in named if isinstance(pin, int))

@@ -13,6 +13,7 @@ from edge.model import Decision, Fault, FlapReport, Frame, Outcome, Problem, Sor
 from edge.parts import Parts
 
 HAND = "a hand in the chute stopped the flap; it closes once the hand is gone, take the item off the tray"
+DOOR = "the door is open: nothing moves until it is closed"
 NOT_MOVED = "a flap did not move as told; check its power, its wiring and that nothing blocks it"
 NOT_FALLEN = "an item did not fall at the second try; clear the tray by hand"
 
@@ -25,7 +26,8 @@ class Dropper:
         self._open: SortEvent | None = None  # dropped, not yet known whether it fell
         self._unwritten: SortEvent | None = None  # known, not yet on disk
         self._frame: Frame | None = None
-        self._slack = False  # a hand stopped the flap, which is not at rest since
+        self._slack = False  # an obstacle stopped the flap, which is not at rest since
+        self._door_open = False
 
     @property
     def idle(self) -> bool:
@@ -65,11 +67,22 @@ class Dropper:
         self._conclude()
 
     def tend(self) -> None:
-        """Called with every frame: write(), and flaps that a hand stopped go to rest after it. Raises OutboxError."""
-        if self._slack and not self._parts.flap.blocked() and self._parts.flap.rest():
+        """Called with every frame: write(), and flaps that were stopped go to rest. Raises OutboxError."""
+        obstacle = self._parts.flap.blocked()
+        self._watch_door(obstacle is Problem.DOOR_OPEN)
+        if self._slack and obstacle is None and self._parts.flap.rest():
             self._slack = False
             self._parts.reporter.healed("hand")
         self.write()
+
+    def _watch_door(self, is_open: bool) -> None:
+        if is_open:
+            self._parts.reporter.fault(Fault("door", DOOR, Problem.DOOR_OPEN))
+        elif self._door_open:
+            self._parts.reporter.healed("door")
+            if self._parts.rules.emptied_by_door:
+                self._parts.outbox.emptied(None)
+        self._door_open = is_open
 
     def write(self) -> None:
         """Commit a known outcome; tried again with every frame until the disk takes it. Raises OutboxError."""
@@ -101,6 +114,9 @@ class Dropper:
             self._slack = True
             self._parts.reporter.fault(Fault("hand", HAND, Problem.HAND_IN_CHUTE))
             self._conclude(Outcome.FLAP_ERROR, "a hand was in the chute")
+        elif flap.problem is Problem.DOOR_OPEN:
+            self._slack = True  # tend() tells of the door, and goes on when it is closed
+            self._conclude(Outcome.FLAP_ERROR, "the door was opened")
         else:
             self._parts.reporter.fault(Fault("flap", NOT_MOVED, Problem.FLAP_FAILED))
             self._conclude(Outcome.FLAP_ERROR, "the flap did not move as told")

@@ -5,7 +5,7 @@ SmartBinError                exit code 1
 |- HardwareError             3
 |  |- CameraError               the camera is missing, hangs or lost its stream
 |  `- FlapError                 a pin is taken, a move took too long
-|     `- HandError               somebody reaches into the chute
+|     `- ObstacleError           a hand in the chute, an open door
 |- ModelError                4  model.json or the file beside it
 |- ImageError                1  a picture that cannot be used
 |- OutboxError               1  the disk is full or the database cannot be used
@@ -47,8 +47,12 @@ class FlapError(HardwareError):
     """A flap cannot be moved, or did not finish in its time."""
 
 
-class HandError(FlapError):
-    """Somebody reaches into the chute: nothing may move."""
+class ObstacleError(FlapError):
+    """A hand in the chute or an open door: nothing may move. problem: which, by its name in model.Problem."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"nothing may move: {problem}")
+        self.problem = problem
 
 
 class ModelError(SmartBinError):

@@ -23,12 +23,16 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """votes: classifications an item. margin: how far around the item's box. clear_s: how long it may take to fall."""
+    """votes: classifications an item. margin: how far around the item's box. clear_s: how long it may take to fall.
+
+    emptied_by_door: whether every compartment counts as emptied once the door was open.
+    """
 
     bin_id: str
     votes: int
     margin: float
     clear_s: float
+    emptied_by_door: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +54,4 @@ class Parts:
     new_id: Callable[[], str]
     observers: Sequence[Observer] = ()
     inbox: Inbox | None = None  # None where commands are off
+    ask_reload: Callable[[], None] = lambda: None

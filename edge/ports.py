@@ -7,11 +7,11 @@ Every port is a context manager or has close(); closing twice is fine.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from edge.model import Fault, FlapReport, Frame, Pixels, Prediction, Signal, SortEvent
+from edge.model import Fault, FlapReport, Frame, Pixels, Prediction, Problem, Signal, SortEvent
 
 
 class Camera(Protocol):
@@ -58,14 +58,14 @@ class Flap(Protocol):
         """Open the way to a compartment, let the item fall, return to rest. Returns within the configured maximum.
 
         A move that fails or takes too long is reported as ok=False, with the flaps driven to rest. A hand in the chute
-        stops it at once, with nothing driven at all: rest() once it is gone.
+        or an opened door stops it at once, with nothing driven at all: rest() once it is gone.
         """
 
     def rest(self) -> bool:
-        """Drive every flap to rest. Safe at any moment. False when one did not get there, or a hand is in the way."""
+        """Drive every flap to rest. Safe at any moment. False when one did not get there, or may not move."""
 
-    def blocked(self) -> bool:
-        """Whether a hand is in the chute, so that nothing may move. Cheap; asked with every frame."""
+    def blocked(self) -> Problem | None:
+        """What is in the way of every move: a hand in the chute, an open door. Cheap; asked with every frame."""
 
     def close(self) -> None:
         """rest(), then give the pins back."""
@@ -83,13 +83,15 @@ class Stored:
 class OutboxStats:
     """queued: events that wait for the broker. dropped: events lost to the size cap since the outbox was made.
 
-    damage: what happened to a file that had to be set aside since this program started.
+    damage: what happened to a file that had to be set aside since this program started. since_emptied: items that fell
+    into each compartment since somebody emptied it; a compartment without one is not named.
     """
 
     queued: int
     dropped: int
     last_seq: int
     damage: str | None = None
+    since_emptied: Mapping[str, int] = field(default_factory=dict)
 
 
 class Outbox(Protocol):
@@ -109,6 +111,9 @@ class Outbox(Protocol):
 
     def remove(self, seqs: Sequence[int]) -> None:
         """Forget events that the broker acknowledged."""
+
+    def emptied(self, compartment: str | None) -> None:
+        """Commit that a compartment, or with None every one, holds nothing any more."""
 
     def stats(self) -> OutboxStats:
         """Cheap; called every few seconds."""

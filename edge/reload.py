@@ -19,11 +19,17 @@ class Reload:
     def __init__(self, asked: Callable[[], bool], load: Callable[[], Settings]) -> None:
         self._asked = asked
         self._load = load
+        self._commanded = False
         self._next: Settings | None = None
+
+    def ask(self) -> None:
+        """As a signal does."""
+        self._commanded = True
 
     def wanted(self, running: Settings, reporter: Reporter) -> bool:
         """Called between two items. True when there are new settings to take(); a bad file is reported."""
-        if not self._asked():
+        commanded, self._commanded = self._commanded, False
+        if not (self._asked() or commanded):
             return False
         try:
             self._next = checked(running, self._load())

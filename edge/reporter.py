@@ -10,7 +10,7 @@ from edge import state as states
 from edge.logs import fields
 from edge.model import Fault, Problem, SortEvent
 from edge.ports import Notifier, OutboxStats
-from edge.state import BinState, Health
+from edge.state import BinState, Fill, Health
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +30,10 @@ class Reporter:
         queue: Callable[[], OutboxStats],
         health: Callable[[], Health],
         now_s: float,
+        fill: Callable[[], Fill] = Fill,
     ) -> None:
         self.state = state
+        self._fill = fill
         self._publish = publish
         self._notifier = notifier
         self._queue = queue
@@ -91,15 +93,17 @@ class Reporter:
 
     def tell(self, now_s: float) -> None:
         """Publish the state now."""
-        queue = self._queue()
+        queue, fill = self._queue(), self._fill()
         self.state = replace(
             self.state,
+            fill=fill.levels,
+            since_emptied=queue.since_emptied,
             queued=queue.queued,
             dropped=queue.dropped,
             uptime_s=int(now_s - self._started_s),
             health=self._health(),
         )
-        self._examine(queue)
+        self._examine(queue, fill)
         self._told, self._told_s = self.state, now_s
         self._publish(self.state)
         self._notifier.status(states.summary(self.state))
@@ -109,8 +113,9 @@ class Reporter:
         """Whether the processor was too hot when last looked at."""
         return states.has(self.state, Problem.OVERHEATED)
 
-    def _examine(self, queue: OutboxStats) -> None:
-        for part, fault in states.ailments(self.state, self._told.health).items():
+    def _examine(self, queue: OutboxStats, fill: Fill) -> None:
+        ailments = states.ailments(self.state, self._told.health) | states.fill_ailments(self.state, fill.alert_at)
+        for part, fault in ailments.items():
             if fault is None:
                 self.healed(part)
             else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from edge.fill import is_full
 from edge.model import Fault, ModelId, Outcome, Problem, SortEvent
 
 HOT_C, COOL_C = 80.0, 75.0  # a Pi throttles itself at 80 to 85 degrees; the gap keeps the warning from flickering
@@ -13,6 +14,8 @@ HOT_C, COOL_C = 80.0, 75.0  # a Pi throttles itself at 80 to 85 degrees; the gap
 WARNINGS = frozenset(
     {
         Problem.CAMERA_BLACK,
+        Problem.COMPARTMENT_FULL,
+        Problem.FILL_UNKNOWN,
         Problem.MODEL_CHANGED,
         Problem.DATABASE_REPLACED,
         Problem.CONFIG_REJECTED,
@@ -25,6 +28,8 @@ HOT = (
     f"the processor is hotter than {HOT_C:.0f} degrees C: it looks at fewer frames until it is below {COOL_C:.0f}; "
     "give it shade, air or a heat sink"
 )
+FULL = "{name} is nearly full: empty it"
+SILENT = "the fill sensor of {name} hears no echo; check its wires, its supply of 5 V and that nothing covers it"
 WEAK = "the supply voltage is too low: use the official power supply and a short cable"
 
 
@@ -54,10 +59,20 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
+class Fill:
+    """levels: 0..1 by compartment with a sensor, None where it does not answer. alert_at: what counts as full."""
+
+    levels: Mapping[str, float | None] = field(default_factory=dict)
+    alert_at: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class BinState:
     """Counts run since the program started; `state` is starting, ready, fault or stopped.
 
-    faults keep the bin from sorting; warnings do not, and leave `state` as it is. paused: no new item is taken.
+    faults keep the bin from sorting; warnings do not, and leave `state` as it is. paused: no new item is taken. fill:
+    0..1 by compartment with a sensor, None where it does not answer. since_emptied: items by compartment, kept over
+    restarts.
     """
 
     bin_id: str
@@ -72,6 +87,8 @@ class BinState:
     by_compartment: Mapping[str, int] = field(default_factory=dict)
     by_outcome: Mapping[str, int] = field(default_factory=dict)
     last: LastItem | None = None
+    fill: Mapping[str, float | None] = field(default_factory=dict)
+    since_emptied: Mapping[str, int] = field(default_factory=dict)
     queued: int = 0
     dropped: int = 0
     uptime_s: int = 0
@@ -133,7 +150,7 @@ def healed(state: BinState, part: str) -> BinState:
     return ready(healthier) if faults != state.faults else healthier
 
 
-def ailments(state: BinState, before: Health) -> Mapping[str, Fault | None]:
+def ailments(state: BinState, before: Health) -> dict[str, Fault | None]:
     """What the computer's health says of each part of it; None where all is well or nothing is known.
 
     before: the health looked at last. A broker must be away twice in a row: connecting takes a moment.
@@ -146,6 +163,18 @@ def ailments(state: BinState, before: Health) -> Mapping[str, Fault | None]:
         "broker": _if(broker, "broker", Problem.BROKER_AWAY, broker),
         "model_file": _if(health.model_file, "model_file", Problem.MODEL_CHANGED, health.model_file),
     }
+
+
+def fill_ailments(state: BinState, alert_at: float) -> dict[str, Fault | None]:
+    """What the fill level says of each compartment with a sensor; None where there is room."""
+    return {f"fill {name}": _filled(state, f"fill {name}", name, level, alert_at) for name, level in state.fill.items()}
+
+
+def _filled(state: BinState, part: str, name: str, level: float | None, alert_at: float) -> Fault | None:
+    if level is None:
+        return Fault(part, SILENT.format(name=name), Problem.FILL_UNKNOWN)
+    was_full = any(f.part == part and f.problem is Problem.COMPARTMENT_FULL for f in state.warnings)
+    return _if(is_full(level, alert_at, was_full), part, Problem.COMPARTMENT_FULL, FULL.format(name=name))
 
 
 def has(state: BinState, problem: Problem) -> bool:

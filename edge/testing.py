@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -97,12 +97,12 @@ class FakeClassifier:
 class FakeFlap:
     """Notes every move; the moves whose number is in `fails` report ok=False.
 
-    hand: whether somebody reaches into the chute; set it in before_move to have the move stopped.
+    obstacle: what is in the way; set it in before_move to have the move stopped.
     """
 
     def __init__(self, fails: Iterable[int] = (), before_move: Callable[[], None] | None = None) -> None:
         self.moves: list[str] = []
-        self.hand = False
+        self.obstacle: Problem | None = None
         self.at_rest = True
         self._fails = frozenset(fails)
         self._before_move = before_move or (lambda: None)
@@ -111,19 +111,19 @@ class FakeFlap:
     def sort(self, compartment: str) -> FlapReport:
         self._before_move()
         self.moves.append(compartment)
-        self.at_rest = not self.hand
-        if self.hand:
-            return FlapReport(ok=False, ms=5.0, problem=Problem.HAND_IN_CHUTE)
+        self.at_rest = self.obstacle is None
+        if self.obstacle is not None:
+            return FlapReport(ok=False, ms=5.0, problem=self.obstacle)
         ok = len(self.moves) not in self._fails
         return FlapReport(ok, ms=10.0, problem=None if ok else Problem.FLAP_FAILED)
 
     def rest(self) -> bool:
-        """Only a hand keeps it from rest."""
-        self.at_rest = not self.hand
+        """Only an obstacle keeps it from rest."""
+        self.at_rest = self.obstacle is None
         return self.at_rest
 
-    def blocked(self) -> bool:
-        return self.hand
+    def blocked(self) -> Problem | None:
+        return self.obstacle
 
     def close(self) -> None:
         self.closed = True
@@ -171,6 +171,7 @@ class FakeOutbox:
         self.finished: set[int] = set()
         self.full = False
         self._last_seq = 0
+        self.since_emptied: Mapping[str, int] = {}
         self.closed = False
 
     def begin(self, event: SortEvent) -> SortEvent:
@@ -183,7 +184,16 @@ class FakeOutbox:
     def finish(self, event: SortEvent) -> None:
         self._write()
         self.events[event.seq] = event
+        if event.seq not in self.finished:
+            count = self.since_emptied.get(event.compartment, 0)
+            self.since_emptied = {**self.since_emptied, event.compartment: count + 1}
         self.finished.add(event.seq)
+
+    def emptied(self, compartment: str | None) -> None:
+        self._write()
+        self.since_emptied = {
+            name: count for name, count in self.since_emptied.items() if compartment not in (None, name)
+        }
 
     def ready(self, after_seq: int, limit: int) -> Sequence[Stored]:
         seqs = sorted(seq for seq in self.finished if seq > after_seq)[:limit]
@@ -196,7 +206,7 @@ class FakeOutbox:
             self.events.pop(seq, None)
 
     def stats(self) -> OutboxStats:
-        return OutboxStats(queued=len(self.finished), dropped=0, last_seq=self._last_seq)
+        return OutboxStats(len(self.finished), 0, self._last_seq, since_emptied=self.since_emptied)
 
     def close(self) -> None:
         self.closed = True

@@ -13,7 +13,7 @@ from edge.model import Fault, Frame, ModelId, Phase, Prediction, Signal, SortEve
 from edge.parts import Clock, Parts, Rules
 from edge.ports import Camera, Classifier, Inbox, Outbox
 from edge.reporter import Reporter
-from edge.state import BinState, Health
+from edge.state import BinState, Fill, Health
 from edge.testing import (
     FakeCamera,
     FakeClassifier,
@@ -53,6 +53,9 @@ class Bin:
     classifier: Classifier | None = None
     store: Outbox | None = None  # instead of `outbox`; run() then returns nothing
     inbox: Inbox | None = None
+    emptied_by_door: bool = False
+    reloads: int = 0
+    fill: Callable[[], Fill] = Fill
     clock: FakeClock = field(default_factory=lambda: FakeClock(step_s=0.001))
 
     def run(self, should_stop: Callable[[], bool] = lambda: False) -> list[SortEvent]:
@@ -67,6 +70,7 @@ class Bin:
             queue=store.stats,
             health=self.health,
             now_s=0.0,
+            fill=self.fill,
         )
         ids = iter(range(1000))
         parts = Parts(
@@ -79,12 +83,16 @@ class Bin:
             reporter=self.reporter,
             notifier=self.notifier,
             policy=Policy(LABELS, {"glass": "recycling", "battery": "hazard"}, default="landfill"),
-            rules=Rules(bin_id="b", votes=3, margin=0.25, clear_s=1.0),
+            rules=Rules(bin_id="b", votes=3, margin=0.25, clear_s=1.0, emptied_by_door=self.emptied_by_door),
             model=MODEL,
             clock=Clock(self.clock, self.wall, lambda: False),
             new_id=lambda: f"id-{next(ids)}",
             observers=[self.observer],
             inbox=self.inbox,
+            ask_reload=self._reload,
         )
         loop.run(parts, should_stop)
         return [self.outbox.events[seq] for seq in sorted(self.outbox.finished)]
+
+    def _reload(self) -> None:
+        self.reloads += 1

@@ -14,11 +14,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 
-from edge.adapters.chute_guard import Guard, NoGuard
 from edge.adapters.deadman import NewTimer, new_timer
 from edge.adapters.drives import open_drives
+from edge.adapters.guards import Guard, Guards
 from edge.adapters.pins import gpio_errors, real_pins
-from edge.errors import ConfigError, FlapError, HandError
+from edge.errors import ConfigError, FlapError, ObstacleError
 from edge.flap_plan import Step, duration_s, problems, rest_steps, sort_steps
 from edge.flap_settings import FlapSettings
 from edge.logs import fields
@@ -28,7 +28,6 @@ log = logging.getLogger(__name__)
 
 ROUNDING_S = 1e-6  # sums of step durations are not exact
 GUARD_EVERY_S = 0.01  # how often the guard is looked at while something moves: a servo turns 5 degrees meanwhile
-HAND = "something is in the chute"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ class GpioFlaps:
 
     pin_factory: a gpiozero factory that the caller keeps and closes; without one the Pi's own is opened, then closed.
     timer: makes the timers that act when the program hangs in the middle of a move.
-    log: told every pulse when it ended. guard: says whether a hand is in the chute.
+    log: told every pulse when it ended. guard: says what is in the way of every move.
     """
 
     def __init__(
@@ -75,7 +74,7 @@ class GpioFlaps:
             raise ConfigError(wrong)
         self._settings = settings
         self._sleep, self._clock, self._timer, self._log = sleep, clock, timer, log
-        self._guard = guard or NoGuard()
+        self._guard = guard or Guards()
         self._guarded = guard is not None
         self._pulses: dict[int, tuple[float, float]] = {}  # pin -> value, since when
         self._at_rest = False  # told so, and given the time to get there
@@ -103,7 +102,7 @@ class GpioFlaps:
             ok = self._at_rest = True
         except FlapError as error:
             log.error("flap failed %s", fields(compartment=compartment, reason=error))
-            problem = Problem.HAND_IN_CHUTE if isinstance(error, HandError) else Problem.FLAP_FAILED
+            problem = Problem(error.problem) if isinstance(error, ObstacleError) else Problem.FLAP_FAILED
         finally:
             # also when a signal handler or a bug ends the move: nothing stays open
             if not ok:
@@ -117,9 +116,9 @@ class GpioFlaps:
                 log.error("flap not at rest %s", fields(reason=failure))
         return self._at_rest
 
-    def blocked(self) -> bool:
-        """Whether the guard sees a hand."""
-        return self._guard.broken()
+    def blocked(self) -> Problem | None:
+        """What the guard sees."""
+        return self._guard.obstacle()
 
     def close(self) -> None:
         """Drive to rest what is not there already, then give the pins back. Closing twice is fine."""
@@ -169,7 +168,7 @@ class GpioFlaps:
             for step in rest_steps(self._settings.flaps.values()):
                 failures += self._tried(step)
                 self._hold(step)  # also after a failure: the other servos are on their way
-        except HandError as error:
+        except ObstacleError as error:
             failures += [str(error), *self._let_go()]
         self._at_rest = not failures
         return failures
@@ -181,7 +180,7 @@ class GpioFlaps:
     def _tried(self, step: Step) -> list[str]:
         try:
             self._tell(step)
-        except HandError:
+        except ObstacleError:
             raise
         except FlapError as error:
             return [str(error)]
@@ -189,7 +188,7 @@ class GpioFlaps:
 
     def _tell(self, step: Step) -> None:
         if step.value is not None:  # to let go is always safe
-            self._mind_the_hand()
+            self._mind_the_guard()
         try:
             self._drives[step.pin].set(step.value)
         except gpio_errors() as error:
@@ -208,12 +207,12 @@ class GpioFlaps:
             return
         until_s = self._clock() + step.hold_s
         while (left_s := until_s - self._clock()) > 0:
-            self._mind_the_hand()
+            self._mind_the_guard()
             self._sleep(min(GUARD_EVERY_S, left_s))
 
-    def _mind_the_hand(self) -> None:
-        if self._guard.broken():
-            raise HandError(HAND)
+    def _mind_the_guard(self) -> None:
+        if (problem := self._guard.obstacle()) is not None:
+            raise ObstacleError(problem)
 
     @contextmanager
     def _deadman(self) -> Iterator[None]:

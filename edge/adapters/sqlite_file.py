@@ -25,6 +25,7 @@ INSERT OR IGNORE INTO counters VALUES ('dropped', 0);
 """
 SUFFIXES = ("-wal", "-shm", "")  # the database itself last: while it is there, all of it is tried again
 BUSY_S = 1.0
+MARK_EVERY = 100  # seqs; a card wears
 
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 REMEDIES = {
@@ -114,6 +115,33 @@ def continue_after(db: sqlite3.Connection, seq: int) -> None:
         db.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'events'", (seq,))
 
 
+def count(db: sqlite3.Connection, name: str) -> None:
+    """One more of a counter, which begins at none."""
+    db.execute("INSERT INTO counters VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET value = value + 1", (name,))
+
+
+def counted(db: sqlite3.Connection, prefix: str) -> dict[str, int]:
+    """The counters whose names begin so, by the rest of their names."""
+    rows = db.execute("SELECT name, value FROM counters WHERE name GLOB ?", (f"{prefix}*",))
+    return {name.removeprefix(prefix): value for name, value in rows}
+
+
+def mark(path: Path, seq: int) -> None:
+    """Note a seq beside the database, for the day on which nothing can be read of it. Best effort: it is a spare."""
+    spare = path.with_name(path.name + ".seq")
+    with suppress(OSError):
+        spare.touch(mode=0o600)
+        spare.write_text(f"{seq}\n")
+
+
+def marked(path: Path) -> int:
+    """No seq above this one has been given; 0 where nothing was noted."""
+    try:
+        return int(path.with_name(path.name + ".seq").read_text()) + MARK_EVERY - 1
+    except (OSError, ValueError):
+        return 0
+
+
 def used_bytes(db: sqlite3.Connection) -> int:
     """What the rows take; the file itself does not shrink, its free pages are used again."""
     size, pages, free = (
@@ -139,8 +167,8 @@ def _rescue(damaged: Path, db: sqlite3.Connection) -> int:
             for row in _rows(old, f"SELECT seq, event_id, payload, finished FROM events ORDER BY seq {order}"):
                 if _is_event(*row):
                     db.execute("INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?)", row)
-        for (value,) in _rows(old, "SELECT value FROM counters WHERE name = 'dropped'"):
-            db.execute("UPDATE counters SET value = ? WHERE name = 'dropped'", (value,))
+        for row in _rows(old, "SELECT name, value FROM counters"):
+            db.execute("INSERT OR REPLACE INTO counters VALUES (?, ?)", row)
         for (seq,) in _rows(old, "SELECT seq FROM sqlite_sequence WHERE name = 'events'"):
             continue_after(db, seq)
     (count,) = db.execute("SELECT count(*) FROM events").fetchone()

@@ -18,6 +18,8 @@ from edge.wire import event_json, parse_event
 log = logging.getLogger(__name__)
 
 DROP_AT_ONCE = 16  # rows; one by one would cost a search for each event once the cap is reached
+SINCE_EMPTIED = "since_emptied/"  # how a counter of a compartment begins
+FELL = (Outcome.SORTED, Outcome.ABSTAINED)
 PASSING = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY)  # after any other error the file is opened anew
 
 
@@ -55,12 +57,16 @@ class SqliteOutbox:
             db.execute("UPDATE events SET payload = ? WHERE seq = ? AND finished = 0", (event_json(numbered), seq))
         self._begun.add(event.event_id)
         self._last_seq = max(self._last_seq, seq)
+        if seq % sqlite_file.MARK_EVERY == 1:
+            sqlite_file.mark(self._path, seq)
         return numbered
 
     def finish(self, event: SortEvent) -> None:
         """Commit the outcome of an intent."""
         with self._transaction() as db:
             payload = event_json(event)
+            if event.outcome in FELL and event.event_id in self._begun:
+                sqlite_file.count(db, SINCE_EMPTIED + event.compartment)
             found = db.execute(
                 "UPDATE events SET payload = ?, finished = 1 WHERE event_id = ?", (payload, event.event_id)
             )
@@ -81,8 +87,14 @@ class SqliteOutbox:
         with self._transaction() as db:
             db.executemany("DELETE FROM events WHERE seq = ?", [(seq,) for seq in seqs])
 
+    def emptied(self, compartment: str | None) -> None:
+        """Count the items of a compartment, or of every one, from nothing again."""
+        with self._transaction() as db:
+            names = f"{SINCE_EMPTIED}{compartment or '*'}"
+            db.execute("DELETE FROM counters WHERE name GLOB ?", (names,))
+
     def stats(self) -> OutboxStats:
-        """Queued, dropped and the newest seq."""
+        """Queued, dropped, the newest seq, and what lies in the compartments."""
         with self._reading() as db:
             (rows,) = db.execute("SELECT count(*) FROM events").fetchone()
             (dropped,) = db.execute("SELECT value FROM counters WHERE name = 'dropped'").fetchone()
@@ -91,6 +103,7 @@ class SqliteOutbox:
                 dropped=dropped,
                 last_seq=sqlite_file.last_seq(db),
                 damage=self._replaced,
+                since_emptied=sqlite_file.counted(db, SINCE_EMPTIED),
             )
 
     def close(self) -> None:
@@ -171,8 +184,8 @@ class SqliteOutbox:
     def _begin_anew(self, cause: sqlite3.Error) -> sqlite3.Connection:
         aside, rescued = sqlite_file.replace_damaged(self._path)
         db = sqlite_file.connect(self._path)
-        sqlite_file.continue_after(db, self._last_seq)
-        go_on = f"seq goes on after {seq}" if (seq := sqlite_file.last_seq(db)) else "its seq is lost and starts again"
+        sqlite_file.continue_after(db, self._last_seq or (0 if rescued else sqlite_file.marked(self._path)))
+        go_on = f"seq goes on after {sqlite_file.last_seq(db)}"
         self._replaced = f"{self._path}: {cause}; set aside as {aside.name}, {rescued} events rescued, {go_on}"
         log.error("%s", self._replaced)
         return db

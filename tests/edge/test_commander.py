@@ -45,6 +45,31 @@ def test_a_pause_lets_the_item_fall_that_is_on_its_way() -> None:
     assert summary(bin_.reporter.state).startswith("paused: 1 items")
 
 
+def test_an_emptied_compartment_is_counted_from_nothing() -> None:
+    wanted = [command("emptied", "1", compartment="landfill"), command("emptied", "2", compartment="recycling")]
+    inbox = FakeInbox([*[None] * 6, *wanted, command("emptied", "3")])
+    bin_ = Bin([*ITEM, *[Phase.EMPTY] * 3], inbox=inbox)
+    bin_.run()
+    assert [dict(state.since_emptied) for state in bin_.states][-3:] == [{"recycling": 1}, {}, {}]
+    assert [reply["ok"] for reply in replies(inbox)] == [True] * 3
+
+
+def test_only_a_compartment_that_is_there_can_be_emptied_and_a_full_disk_is_told() -> None:
+    inbox = FakeInbox([command("emptied", "1", compartment="cellar"), command("emptied", "2")])
+    bin_ = Bin([Phase.EMPTY] * 3, inbox=inbox)
+    bin_.outbox.full = True
+    bin_.run()
+    assert [reply["refusal"] for reply in replies(inbox)] == ["invalid", "failed"]
+
+
+def test_a_reload_is_asked_for_between_items() -> None:
+    inbox = FakeInbox([command("reload")])
+    bin_ = Bin([Phase.EMPTY] * 2, inbox=inbox)
+    bin_.run()
+    assert bin_.reloads == 1
+    assert replies(inbox)[0]["ok"]
+
+
 def test_a_flap_is_tested_on_an_empty_tray_and_no_event_tells_of_it() -> None:
     inbox = FakeInbox([None, command("test-flap", **LANDFILL)])
     bin_ = Bin([Phase.EMPTY] * 4, inbox=inbox)

@@ -90,6 +90,18 @@ def test_reads_a_file_with_its_defaults(base: Path) -> None:
         ("[flaps]", '[mqtt]\ntls = true\ncert_file = "model"\n[flaps]', "cert_file and key_file go together"),
         ("[flaps]", '[mqtt]\nprefix = "a/#"\n[flaps]', "mqtt.prefix: "),
         ("[flaps]", "[mqqt]\n[flaps]", "mqqt: unknown key"),
+        ("[flaps]", "[door]\npin = 12\n[flaps]", "compartments.recycling.pin, door.pin: pin 12 is used twice"),
+        (
+            "pin = 13",
+            "pin = 13\nfill = { trigger_pin = 5, echo_pin = 12, empty_cm = 60, full_cm = 10 }",
+            "pin 12 is used",
+        ),
+        (
+            "pin = 13",
+            "pin = 13\nfill = { trigger_pin = 5, echo_pin = 6, empty_cm = 9, full_cm = 9 }",
+            "full_cm must be",
+        ),
+        ("[flaps]", "[fill]\nalert_at = 2\n[flaps]", "fill.alert_at: input should be less than or equal to 1"),
         ("[bin]", "[bin", "not valid TOML"),
         ("[bin]\nid", "bin = 3\n[bim]\nid", "bin: input should be"),
     ],

@@ -147,7 +147,7 @@ def test_only_the_owner_can_read_it_and_its_folder_is_made(path: Path, outbox: S
     add(outbox, "a")
     modes = {file.name: oct(file.stat().st_mode & 0o777) for file in path.parent.glob("outbox.db*")}
     assert modes.pop("outbox.db.lock")
-    assert modes == {"outbox.db": "0o600", "outbox.db-wal": "0o600", "outbox.db-shm": "0o600"}
+    assert modes == {f"outbox.db{end}": "0o600" for end in ("", "-wal", "-shm", ".seq")}
 
 
 def test_a_second_program_is_turned_away(path: Path, outbox: SqliteOutbox) -> None:
@@ -234,18 +234,40 @@ def test_after_a_power_cut_a_prefix_of_the_commits_is_there(path: Path, outbox: 
     assert {0, 13} < seen
 
 
+# What lies in the compartments
+
+
+def test_items_are_counted_by_compartment_until_it_is_emptied(outbox: SqliteOutbox, path: Path) -> None:
+    for number, (compartment, outcome) in enumerate(
+        [("a", Outcome.SORTED), ("a", Outcome.ABSTAINED), ("b", Outcome.SORTED), ("b", Outcome.JAM)]
+    ):
+        event = outbox.begin(sample_event(event_id=str(number), compartment=compartment, outcome=outcome))
+        outbox.finish(event)
+        outbox.finish(event)
+    assert outbox.stats().since_emptied == {"a": 2, "b": 1}, "what jammed did not fall, and no item counts twice"
+    outbox.remove([1, 2, 3, 4])
+    outbox.close()
+    again = SqliteOutbox(path, MAX_BYTES)
+    assert again.stats().since_emptied == {"a": 2, "b": 1}, "kept over a restart and after delivery"
+    again.emptied("a")
+    assert again.stats().since_emptied == {"b": 1}
+    again.emptied(None)
+    assert again.stats() == replace(again.stats(), since_emptied={}, dropped=0, last_seq=4)
+    again.close()
+
+
 # Damaged
 
 
 def test_what_is_no_database_is_set_aside(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path.parent.mkdir()
-    for n in (1, 2):
+    for n, after in ((1, 0), (2, 100)):  # the second time it is known that up to 100 numbers may have been given
         path.write_bytes(b"not a database at all " * 1000)
         outbox = SqliteOutbox(path, MAX_BYTES)
-        assert add(outbox, "a").seq == 1
+        assert add(outbox, "a").seq == after + 1
         outbox.close()
         assert path.with_name(f"outbox.db.corrupt-{n}").read_bytes().startswith(b"not a database")
-        assert f"set aside as outbox.db.corrupt-{n}, 0 events rescued, its seq is lost" in caplog.text
+        assert f"set aside as outbox.db.corrupt-{n}, 0 events rescued, seq goes on after {after}" in caplog.text
         assert oct(path.stat().st_mode & 0o777) == "0o600"
 
 

@@ -11,8 +11,8 @@ import pytest
 from fakebin import ITEM, Bin
 from gpiozero.pins.mock import MockFactory
 
-from edge.adapters.chute_guard import BeamGuard
 from edge.adapters.flaps import GpioFlaps
+from edge.adapters.guards import PinGuard
 from edge.adapters.pins import mock_pins
 from edge.errors import FlapError
 from edge.flap_settings import AnyFlap, FlapSettings, ServoFlap, SolenoidFlap
@@ -26,6 +26,16 @@ FLAPS: dict[str, AnyFlap] = {
 }
 
 
+def hand_guard(factory: MockFactory, broken_is_low: bool = True) -> PinGuard:
+    return PinGuard(
+        GUARD_PIN,
+        problem=Problem.HAND_IN_CHUTE,
+        key="flaps.guard_pin",
+        pin_factory=factory,
+        blocked_is_low=broken_is_low,
+    )
+
+
 class Bench:
     """Flaps on mock pins with a guard; `at` lets something happen at a moment of the clock that the flaps sleep on."""
 
@@ -34,7 +44,7 @@ class Bench:
         self.at: list[tuple[float, Callable[[], None]]] = []
         self.factory: MockFactory = mock_pins()
         self._broken_is_low = broken_is_low
-        guard = BeamGuard(GUARD_PIN, pin_factory=self.factory, broken_is_low=broken_is_low)
+        guard = hand_guard(self.factory, broken_is_low)
         self.hand(False)
         self.flaps = GpioFlaps(
             FlapSettings(FLAPS), self.factory, sleep=self.sleep, clock=lambda: self.clock.now_s, guard=guard
@@ -116,17 +126,17 @@ def test_a_program_that_hangs_does_not_close_on_a_hand_either(bench: Bench) -> N
 
 def test_a_bin_does_not_start_on_a_hand() -> None:
     factory = mock_pins()
-    guard = BeamGuard(GUARD_PIN, pin_factory=factory)
+    guard = hand_guard(factory)
     factory.pin(GUARD_PIN).drive_low()
-    with pytest.raises(FlapError, match="something is in the chute"):
+    with pytest.raises(FlapError, match="nothing may move: hand_in_chute"):
         GpioFlaps(FlapSettings(FLAPS), factory, sleep=lambda _: None, guard=guard)
     guard.close()
 
 
 def test_a_cut_cable_of_a_receiver_that_is_low_in_the_light_counts_as_a_hand() -> None:
     factory = mock_pins()
-    with BeamGuard(GUARD_PIN, pin_factory=factory, broken_is_low=False) as guard:
-        assert guard.broken(), "the pull-up alone"
+    with hand_guard(factory, broken_is_low=False) as guard:
+        assert guard.obstacle() is Problem.HAND_IN_CHUTE, "the pull-up alone"
 
 
 def test_the_event_and_the_state_say_so_and_the_bin_goes_on_by_itself() -> None:
@@ -135,7 +145,7 @@ def test_the_event_and_the_state_say_so_and_the_bin_goes_on_by_itself() -> None:
     seen_states: list[tuple[tuple[str, ...], bool]] = []
 
     def reach_in() -> None:
-        flap.hand = next(first, False)
+        flap.obstacle = Problem.HAND_IN_CHUTE if next(first, False) else None
 
     flap = FakeFlap(before_move=reach_in)
     bin_ = Bin(phases, flap=flap)
@@ -144,7 +154,7 @@ def test_the_event_and_the_state_say_so_and_the_bin_goes_on_by_itself() -> None:
     def watch() -> bool:
         number = next(frames)
         seen_states.append((tuple(f.problem for f in bin_.reporter.state.faults), flap.at_rest))
-        flap.hand = flap.hand and number < 8
+        flap.obstacle = flap.obstacle if number < 8 else None
         return False
 
     events = bin_.run(should_stop=watch)
@@ -159,7 +169,7 @@ def test_the_event_and_the_state_say_so_and_the_bin_goes_on_by_itself() -> None:
 
 def test_no_item_is_voted_on_while_a_hand_is_in_the_chute() -> None:
     flap = FakeFlap()
-    flap.hand = True
+    flap.obstacle = Problem.HAND_IN_CHUTE
     bin_ = Bin([Phase.EMPTY, *[Phase.SETTLED] * 10], flap=flap)
     assert bin_.run() == []
     assert flap.moves == []
