@@ -198,9 +198,16 @@ def drain(delivery: Delivery, at_most_s: float, should_stop: Callable[[], bool])
 def classify(settings: Settings, paths: Sequence[Path]) -> Iterator[Verdict]:
     """One verdict an image, in input order. Raises ImageError for a folder without one, ModelError."""
     files = expand(paths)
+    with judge(settings) as (asked, _):
+        yield from verdicts(files, asked)
+
+
+@contextmanager
+def judge(settings: Settings) -> Iterator[tuple[Judge, Manifest]]:
+    """What answers on single pictures, and its model. Raises ModelError, ConfigError."""
     with closing(open_classifier(settings)) as classifier:
         model = classifier.manifest
-        yield from verdicts(files, Judge(classifier, policy_for(settings, model), model.id, model.input.crop_margin))
+        yield Judge(classifier, policy_for(settings, model), model.id, model.input.crop_margin), model
 
 
 def checked_config(path: Path, environ: Mapping[str, str]) -> Settings:

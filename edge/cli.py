@@ -22,6 +22,7 @@ from edge import app, checkup, config, demo, doctor, logs
 from edge.bench import command as bench
 from edge.bench import plot, report
 from edge.classify import VerdictOutcome, to_json_dict
+from edge.config import Settings
 from edge.errors import ConfigError, SmartBinError
 from edge.lines import event_line, verdict_line
 from edge.reload import Reload
@@ -38,6 +39,7 @@ examples:
   smartbin check-config --config my.toml
   smartbin doctor                       is everything there that the bin needs?
   smartbin bench                        how fast is the model here, and what would another runtime do?
+  smartbin serve                        an API and a page to try pictures, on port 8080
   smartbin flap recycling               move one flap, to see that it is wired right
   smartbin run                          what the service runs
 
@@ -109,6 +111,14 @@ def _parser() -> argparse.ArgumentParser:
     measure.add_argument("--plain", action="store_true", help="no colours (default without a terminal)")
     measure.add_argument("--plot", type=Path, metavar="FILE.svg", help="the ratios as a bar chart")
 
+    api = _add(commands, "serve", _serve, "the API alone, without a bin: POST a picture, get what it is")
+    api.add_argument("--host", default="127.0.0.1", help="where to listen (127.0.0.1); 0.0.0.0 for everybody")
+    api.add_argument("--port", type=int, default=8080, help="(8080); 0 for a free one")
+    api.add_argument("--password-file", type=Path, metavar="FILE", help="its first line is asked for (HTTP Basic)")
+    api.add_argument("--rate", type=float, default=100.0, metavar="N", help="pictures a second of one address (100)")
+    api.add_argument("--model", type=Path, metavar="DIR", help="another model folder")
+    _config(api, default=None)
+
     flap = _add(commands, "flap", _flap, "move one compartment's flap once")
     flap.add_argument("compartment", metavar="COMPARTMENT")
     _config(flap)
@@ -158,15 +168,29 @@ def _demo(args: argparse.Namespace) -> int:
 
 
 def _classify(args: argparse.Namespace) -> int:
-    environ = dict(os.environ)
-    if args.model is not None:
-        environ[f"{config.ENV_PREFIX}MODEL__PATH"] = str(args.model.resolve())
-    settings = config.load(args.config or demo.CONFIG, environ)
     rejected = False
-    for verdict in app.classify(settings, args.paths):
+    for verdict in app.classify(_settings_with_model(args), args.paths):
         print(json.dumps(to_json_dict(verdict), ensure_ascii=False) if args.json else verdict_line(verdict), flush=True)
         rejected = rejected or verdict.outcome is VerdictOutcome.REJECTED
     return 1 if rejected else 0
+
+
+def _settings_with_model(args: argparse.Namespace) -> Settings:
+    environ = dict(os.environ)
+    if args.model is not None:
+        environ[f"{config.ENV_PREFIX}MODEL__PATH"] = str(args.model.resolve())
+    return config.load(args.config or demo.CONFIG, environ)
+
+
+def _serve(args: argparse.Namespace) -> int:
+    from edge.web import command as web  # noqa: PLC0415 - no other command needs the web's libraries
+
+    if not (args.rate > 0 and 0 <= args.port <= 65535):
+        raise ConfigError(["--rate must be above 0, --port between 0 and 65535"])
+    wishes = web.Wishes(args.host, args.port, args.rate, args.password_file)
+    with app.judge(_settings_with_model(args)) as (judge, model):
+        web.run(wishes, judge, model, lambda text: print(text, flush=True))
+    return 0
 
 
 def _check_config(args: argparse.Namespace) -> int:

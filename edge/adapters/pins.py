@@ -7,6 +7,7 @@ it: gpiozero keeps the pins of all its local factories in one table, so closing 
 from __future__ import annotations
 
 import sys
+from collections import deque
 from typing import Any
 
 from gpiozero import GPIODevice, GPIOPinInUse, GPIOZeroError, PinInvalidPin
@@ -55,7 +56,15 @@ def real_pins() -> Any:
 
 def mock_pins() -> Any:
     """Pins that only remember what they are told."""
-    return MockFactory(pin_class=MockPWMPin)
+    return MockFactory(pin_class=_MockPin)
+
+
+class _MockPin(MockPWMPin):  # type: ignore[misc] # gpiozero ships no types
+    """gpiozero's keeps every state it ever had, which a bin that runs for months must not."""
+
+    def clear_states(self) -> None:
+        super().clear_states()
+        self.states: deque[Any] = deque([self.states[-1]], maxlen=16)
 
 
 def claim(pin: int, factory: Any) -> None:

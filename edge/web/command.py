@@ -1,0 +1,59 @@
+"""`smartbin serve`: the API alone, without a bin."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.classify import Judge
+from edge.manifest import Manifest
+from edge.web.asking import Asker
+from edge.web.counting import Counts
+from edge.web.limits import Rate
+from edge.web.passwords import Password, read_password
+from edge.web.server import Services, create
+from edge.web.serving import listen, serve
+
+log = logging.getLogger(__name__)
+
+OPEN = "everybody who reaches %s may ask: give --password-file, or put it behind a proxy that asks"
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """rate: pictures a second that one address may ask about."""
+
+    host: str
+    port: int
+    rate: float
+    password_file: Path | None
+
+
+def run(wishes: Wishes, judge: Judge, model: Manifest, say: Callable[[str], None]) -> None:
+    """Until SIGTERM or SIGINT. Raises ConfigError: the password cannot be read, the address cannot be had."""
+    password = read_password(wishes.password_file) if wishes.password_file else None
+    if password is None and not _is_loopback(wishes.host):
+        log.warning(OPEN, wishes.host)
+    with closing(Asker(judge)) as asker, listen(wishes.host, wishes.port) as listener:
+        services = Services(
+            asker=asker,
+            model=model,
+            counts=Counts(model.id),
+            rate=Rate(burst=max(20.0, 2 * wishes.rate), per_s=wishes.rate),
+            password=Password(password, time.monotonic) if password else None,
+        )
+        port = listener.getsockname()[1]
+        name = "localhost" if wishes.host in ("0.0.0.0", "::") else wishes.host
+        serve(create(services), listener, lambda: say(f"http://{name}:{port}/  (its API: /docs; Ctrl-C ends)"))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,105 @@
+"""The OpenAPI 3.1 document, made from the types that the API answers with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from edge.classify import Verdict
+from edge.manifest import Manifest
+from edge.version import VERSION
+from edge.web.problems import MEDIA_TYPE
+from edge.web.uploads import MAX_BYTES, MAX_FILES
+
+Document = dict[str, Any]
+
+_REF = "#/components/schemas/{model}"
+_PROBLEM = {
+    "type": "object",
+    "required": ["title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "what is wrong and what to do about it"},
+    },
+}
+_TEXT = {"text/plain": {"schema": {"type": "string"}}}
+_PICTURE = {"type": "string", "format": "binary"}
+
+
+def document(*, locked: bool) -> Document:
+    """locked: whether a password is asked for."""
+    schemas: Document = {"Problem": _PROBLEM}
+    for name, kind in (("Verdict", Verdict), ("Manifest", Manifest)):
+        schema = TypeAdapter(kind).json_schema(mode="serialization", ref_template=_REF)
+        schemas |= schema.pop("$defs", {})
+        schemas[name] = schema
+    guard: Document = {"security": [{"password": []}]} if locked else {}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Smart bin", "version": VERSION, "description": "Says what is on a picture of waste."},
+        "paths": {
+            "/api/v1/classify": {"post": {**_classify(locked=locked), **guard}},
+            "/api/v1/model": {"get": {**_get("The model: labels, input, figures", _json("Manifest"), locked), **guard}},
+            "/healthz": {"get": _get("Whether it is well", _TEXT)},
+            "/metrics": {"get": _get("For Prometheus", _TEXT)},
+        },
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {"password": {"type": "http", "scheme": "basic"}},
+        },
+    }
+
+
+def _classify(*, locked: bool) -> Document:
+    one, several = (
+        {"$ref": _REF.format(model="Verdict")},
+        {"type": "array", "items": {"$ref": "#/components/schemas/Verdict"}},
+    )
+    form = {
+        "type": "object",
+        "required": ["file"],
+        "properties": {"file": {"type": "array", "items": _PICTURE, "minItems": 1, "maxItems": MAX_FILES}},
+    }
+    problems = {
+        "400": "no picture in it, or a form that cannot be read",
+        "408": "it did not arrive in time",
+        "413": f"more than {MAX_BYTES / 1e6:g} MB",
+        "415": "not a picture that can be read; also has the members of a Verdict",
+        "429": "too many requests from this address",
+        "503": "too many pictures are waiting",
+    }
+    return {
+        "summary": "What is on a picture, and where would it go?",
+        "operationId": "classify",
+        "requestBody": {
+            "required": True,
+            "content": {"multipart/form-data": {"schema": form}, "image/*": {"schema": _PICTURE}},
+        },
+        "responses": {
+            "200": {
+                "description": "one object for one picture, a list for several, in order",
+                "content": {"application/json": {"schema": {"oneOf": [one, several]}}},
+            },
+            **_problems(problems, locked),
+        },
+    }
+
+
+def _get(summary: str, content: Document, locked: bool = False) -> Document:
+    return {
+        "summary": summary,
+        "responses": {"200": {"description": "fine", "content": content}, **_problems({}, locked)},
+    }
+
+
+def _json(name: str) -> Document:
+    return {"application/json": {"schema": {"$ref": _REF.format(model=name)}}}
+
+
+def _problems(told: dict[str, str], locked: bool) -> Document:
+    told = told | ({"401": "the password is missing or wrong", "429": "too many requests"} if locked else {})
+    content = {MEDIA_TYPE: {"schema": {"$ref": _REF.format(model="Problem")}}}
+    return {status: {"description": text, "content": content} for status, text in sorted(told.items())}

@@ -1,0 +1,143 @@
+"""The API as an ASGI application: paths, and what each answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from edge.classify import Verdict, VerdictOutcome, to_json_dict
+from edge.errors import ModelError
+from edge.manifest import Manifest
+from edge.web import openapi
+from edge.web.asking import Asker
+from edge.web.counting import CONTENT_TYPE, Counts
+from edge.web.limits import Limiter, Rate
+from edge.web.passwords import Password, address_of, too_many
+from edge.web.problems import ApiError, on_api_error, on_http_error, response
+from edge.web.uploads import uploads
+
+PAGES = Path(__file__).parent / "pages"
+# No script or style that is not a file of ours, in nobody's frame, and nothing kept by proxies.
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' blob:; frame-ancestors 'none'; base-uri 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the API works with. password: None where everybody may ask. rate: of one address, in pictures."""
+
+    asker: Asker
+    model: Manifest
+    counts: Counts
+    rate: Rate
+    password: Password | None = None
+    monotonic_s: Callable[[], float] = time.monotonic
+
+
+def create(services: Services) -> Starlette:
+    """The application."""
+    api = _Api(services)
+    routes = [
+        Route("/", _page("try.html")),
+        Route("/docs", _page("docs.html")),
+        Route("/healthz", api.healthz),
+        Route("/metrics", api.metrics),
+        Route("/api/openapi.json", api.openapi),
+        Route("/api/v1/model", api.locked(api.model)),
+        Route("/api/v1/classify", api.locked(api.classify), methods=["POST"]),
+        Mount("/pages", StaticFiles(directory=PAGES)),
+    ]
+    handlers = {ApiError: on_api_error, HTTPException: on_http_error, ModelError: _on_model_error}
+    return Starlette(routes=routes, exception_handlers=handlers, middleware=[Middleware(_Headers)])
+
+
+class _Api:
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._limiter = Limiter(services.rate)
+
+    def locked(self, handler: Handler) -> Handler:
+        """The handler behind the password, where there is one."""
+
+        async def checked(request: Request) -> Response:
+            if self._services.password is not None:
+                self._services.password.check(request)
+            return await handler(request)
+
+        return checked
+
+    async def classify(self, request: Request) -> Response:
+        began_s = self._services.monotonic_s()
+        pictures = await uploads(request)
+        if wait_s := self._limiter.wait_s(address_of(request), began_s, len(pictures)):
+            raise too_many(wait_s)
+        verdicts = await self._services.asker.verdicts(pictures)
+        self._services.counts.answered(verdicts, self._services.monotonic_s() - began_s)
+        return _answer(verdicts)
+
+    async def model(self, _: Request) -> Response:
+        return JSONResponse(self._services.model.model_dump(mode="json", by_alias=True))
+
+    async def healthz(self, _: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def metrics(self, _: Request) -> Response:
+        return Response(self._services.counts.text(), headers={"Content-Type": CONTENT_TYPE})
+
+    async def openapi(self, _: Request) -> Response:
+        return JSONResponse(openapi.document(locked=self._services.password is not None))
+
+
+def _answer(verdicts: list[Verdict]) -> Response:
+    """One object for one picture, which must be readable then; a list for several."""
+    documents = [to_json_dict(verdict) for verdict in verdicts]
+    if len(verdicts) > 1:
+        return JSONResponse(documents)
+    if verdicts[0].outcome is VerdictOutcome.REJECTED:
+        return response(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, str(verdicts[0].reason), more=documents[0])
+    return JSONResponse(documents[0])
+
+
+def _on_model_error(_: Request, error: Exception) -> Response:
+    return response(HTTPStatus.INTERNAL_SERVER_ERROR, str(error))
+
+
+def _page(name: str) -> Handler:
+    async def page(_: Request) -> Response:
+        return FileResponse(PAGES / name)
+
+    return page
+
+
+class _Headers:
+    """Adds HEADERS to every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                own = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+                message["headers"] = [*message.get("headers", []), *own]
+            await send(message)
+
+        await self._app(scope, receive, with_headers)

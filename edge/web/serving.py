@@ -1,0 +1,55 @@
+"""Running the API on an address until told to stop."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Callable
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from edge.errors import ConfigError
+
+MOST_CONNECTIONS = 128
+KEEP_ALIVE_S = 15
+STOP_WITHIN_S = 2
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises ConfigError: the port is taken, may not be had, or the host is not ours."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=MOST_CONNECTIONS)
+    except OSError as error:
+        raise ConfigError(
+            [f"cannot listen on {host}:{port} ({error.strerror or error}); choose another --port or --host"]
+        ) from error
+
+
+def serve(app: ASGIApp, listener: socket.socket, ready: Callable[[], None]) -> None:
+    """Until SIGTERM or SIGINT. ready: called once requests are answered."""
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # what it does is said by those who call
+    settings = uvicorn.Config(
+        app,
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        limit_concurrency=MOST_CONNECTIONS,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=STOP_WITHIN_S,
+    )
+    _Server(settings, ready).run([listener])
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, settings: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(settings)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()

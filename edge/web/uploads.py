@@ -1,0 +1,76 @@
+"""The pictures in a request: the fields `file` of a form, or the body itself. Bounded in size, number and time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from python_multipart.exceptions import MultipartParseError
+from starlette.datastructures import Headers, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect, Request
+
+from edge.web.problems import ApiError
+
+MAX_BYTES = 10_000_000  # of one request
+MAX_FILES = 20
+WITHIN_S = 30.0  # to send it all
+_UNNAMED = "image"
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """name: what the client calls it."""
+
+    name: str
+    content: bytes
+
+
+async def uploads(request: Request, max_bytes: int = MAX_BYTES, within_s: float = WITHIN_S) -> list[Upload]:
+    """At least one. Raises ApiError: 400, 408, 413."""
+    try:
+        async with asyncio.timeout(within_s):
+            return await _uploads(request, max_bytes)
+    except TimeoutError as error:
+        raise ApiError(HTTPStatus.REQUEST_TIMEOUT, f"the pictures did not arrive within {within_s:g} s") from error
+    except (MultiPartException, MultipartParseError) as error:
+        raise ApiError(HTTPStatus.BAD_REQUEST, f"the form cannot be read: {error}") from error
+    except ClientDisconnect as error:
+        raise ApiError(HTTPStatus.BAD_REQUEST, "the connection ended early") from error
+
+
+async def _uploads(request: Request, max_bytes: int) -> list[Upload]:
+    body = _bounded(request, max_bytes)
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        content = b"".join([chunk async for chunk in body])
+        if not content:
+            raise ApiError(HTTPStatus.BAD_REQUEST, "send a picture: as the body, or as the field `file` of a form")
+        return [Upload(_UNNAMED, content)]
+    found = await _form_files(request.headers, body, max_bytes)
+    if not found:
+        raise ApiError(HTTPStatus.BAD_REQUEST, "the form has no picture; put each into a field called `file`")
+    return found
+
+
+async def _form_files(headers: Headers, body: AsyncGenerator[bytes, None], max_bytes: int) -> list[Upload]:
+    parser = MultiPartParser(headers, body, max_files=MAX_FILES, max_fields=MAX_FILES)
+    parser.spool_max_size = max_bytes  # a card wears: nothing goes to the disk
+    form = await parser.parse()
+    try:
+        files = [file for name, file in form.multi_items() if name == "file" and isinstance(file, UploadFile)]
+        return [Upload(file.filename or _UNNAMED, await file.read()) for file in files]
+    finally:
+        await form.close()
+
+
+async def _bounded(request: Request, max_bytes: int) -> AsyncGenerator[bytes, None]:
+    received = 0
+    async for chunk in request.stream():
+        received += len(chunk)
+        if received > max_bytes:
+            raise ApiError(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"more than {max_bytes / 1e6:g} MB; make the pictures smaller"
+            )
+        yield chunk
