@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ def run(
                     notifier=notifier,
                     make_observers=make_observers,
                     show_pulses=show_pulses,
-                    ask_reload=reload.ask,
+                    reload=reload,
                     before=state,
                 ) as parts:
                     settings = wanted
@@ -115,7 +116,7 @@ def opened(
     notifier: SystemdNotifier,
     make_observers: Sequence[MakeObserver],
     show_pulses: bool,
-    ask_reload: Callable[[], None] = lambda: None,
+    reload: Reload | None = None,
     before: BinState | None = None,
 ) -> Iterator[Parts]:
     """Everything that the loop works with. before: the state of a bin that is put together anew, to go on from.
@@ -162,7 +163,7 @@ def opened(
             new_id=lambda: uuid7(time.time_ns() // 1_000_000, os.urandom(10)),
             observers=[make(lambda: reporter.state) for make in make_observers],
             inbox=publisher if isinstance(publisher, PahoPublisher) and settings.mqtt.commands else None,
-            ask_reload=ask_reload,
+            ask_reload=lambda: (reload or never()).ask(settings, reporter),
         )
 
 
@@ -279,6 +280,7 @@ def rules_for(settings: Settings, model: Manifest) -> Rules:
         margin=model.input.crop_margin if margin is None else margin,
         clear_s=settings.trigger.clear_s,
         emptied_by_door=settings.door is not None and settings.door.empties,
+        pictures=settings.mqtt.pictures,
     )
 
 
@@ -321,31 +323,34 @@ def guard_for(settings: Settings, pins: Any) -> Iterator[Guard | None]:
     Raises HardwareError.
     """
     flaps, door = settings.flaps, settings.door
+    wanted: list[tuple[int, Problem, str, bool]] = []
+    # the door first: a hand that reaches in through it must not hide that it is open
+    if door is not None:
+        wanted.append((door.pin, Problem.DOOR_OPEN, "door.pin", door.open_is_low))
+    if flaps.guard_pin is not None:
+        wanted.append((flaps.guard_pin, Problem.HAND_IN_CHUTE, "flaps.guard_pin", flaps.guard_broken_is_low))
     with ExitStack() as stack:
         guards: list[Guard] = []
-        if flaps.guard_pin is not None:
-            wanted = (flaps.guard_pin, Problem.HAND_IN_CHUTE, "flaps.guard_pin", flaps.guard_broken_is_low)
-            guards.append(stack.enter_context(pin_guard(pins, *wanted)))
-        if door is not None:
-            guards.append(
-                stack.enter_context(pin_guard(pins, door.pin, Problem.DOOR_OPEN, "door.pin", door.open_is_low))
-            )
+        for pin, problem, key, low in wanted:
+            guard = PinGuard(pin, problem=problem, key=key, pin_factory=pins, blocked_is_low=low)
+            guards.append(stack.enter_context(guard))
+            if flaps.driver == "mock" and not low:
+                pins.pin(pin).drive_low()  # nothing is in the way of flaps that are not there
         yield Guards(guards) if guards else None
-
-
-def pin_guard(pins: Any, pin: int, problem: Problem, key: str, blocked_is_low: bool) -> PinGuard:
-    """One receiver or switch. Raises HardwareError."""
-    return PinGuard(pin, problem=problem, key=key, pin_factory=pins, blocked_is_low=blocked_is_low)
 
 
 def gauges_for(settings: Settings, pins: Any) -> FillGauges:
     """The fill sensors, which measure in a thread of their own; with none, nothing does."""
-    sensors = {
+    return FillGauges(fill_sensors(settings), partial(ultrasonic, pins), settings.fill.every_s)
+
+
+def fill_sensors(settings: Settings) -> dict[str, Sensor]:
+    """By compartment, where it has one."""
+    return {
         name: Sensor(fill.trigger_pin, fill.echo_pin, Reach(fill.empty_cm, fill.full_cm))
         for name, compartment in settings.compartments.items()
         if (fill := compartment.fill) is not None
     }
-    return FillGauges(sensors, ultrasonic(pins, time.sleep), settings.fill.every_s)
 
 
 def flap_settings(settings: Settings) -> FlapSettings:
@@ -363,7 +368,7 @@ def publisher_for(settings: Settings) -> Publisher:
 
 def broker_settings(settings: Settings) -> BrokerSettings:
     """[mqtt] as the publisher takes it."""
-    wanted = settings.mqtt.model_dump(exclude={"enabled"})
+    wanted = settings.mqtt.model_dump(exclude={"enabled", "pictures"})
     return BrokerSettings(bin_id=settings.bin.id, **wanted)
 
 

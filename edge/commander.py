@@ -8,15 +8,20 @@ from typing import Protocol
 
 from edge import admission
 from edge.admission import Moment
-from edge.commands import Answer, Command, EmptiedRequest, FlapRequest, Refusal, Situation, objection, refused
+from edge.commands import Answer, Command, EmptiedRequest, FlapRequest, Refusal, Request, Situation, objection, refused
 from edge.errors import OutboxError
 from edge.logs import fields
+from edge.model import Frame
 from edge.parts import Parts
 from edge.ports import Inbox
+from edge.snapshot import jpeg
 from edge.wire import state_json
 
 log = logging.getLogger(__name__)
 
+NO_PICTURES = "mqtt.pictures is false in the bin's configuration"
+NO_FRAME = "the camera delivers no picture; the faults in `state` say more"
+LINE_FULL = "the line to the broker takes nothing more now; ask again"
 NOT_MOVED = "the flap did not move as told; the faults in `state` say more"
 
 
@@ -25,11 +30,15 @@ class Worker(Protocol):
 
     @property
     def idle(self) -> bool:
-        """Whether no item is being voted on, falling, stuck, or waiting for the disk."""
+        """Whether no item is being voted on, falling, stuck, or waiting for the disk, and the door is closed."""
 
     @property
     def tray_empty(self) -> bool:
         """Whether the last frame showed an empty tray."""
+
+    @property
+    def frame(self) -> Frame | None:
+        """The tray as it is now; None while the camera does not deliver."""
 
     def try_flap(self, compartment: str) -> bool:
         """Move one flap once, with no item. False when it did not move as told; the fault is reported."""
@@ -73,8 +82,10 @@ class Commander:
             return answer
         if command.name in ("pause", "resume"):
             reporter.pause(command.name == "pause")
-        elif command.name == "reload":
-            self._parts.ask_reload()
+        elif command.name == "reload" and (trouble := self._parts.ask_reload()) is not None:
+            return refused(command.name, request.id, Refusal.FAILED, trouble)
+        elif command.name == "snapshot":
+            return self._snapshot(request)
         elif isinstance(request, EmptiedRequest):
             return self._emptied(request)
         elif isinstance(request, FlapRequest) and not self._worker.try_flap(request.compartment):
@@ -88,6 +99,17 @@ class Commander:
             return refused("emptied", request.id, Refusal.FAILED, str(error))
         self._parts.reporter.tell(self._parts.clock.monotonic_s())  # who asked wants to see it
         return Answer("emptied", request.id, ok=True)
+
+    def _snapshot(self, request: Request) -> Answer:
+        frame = self._worker.frame
+        if not self._parts.rules.pictures:
+            return refused("snapshot", request.id, Refusal.SWITCHED_OFF, NO_PICTURES)
+        if frame is None:
+            return refused("snapshot", request.id, Refusal.FAILED, NO_FRAME)
+        picture = jpeg(frame.rgb)
+        if not self._inbox.show(picture):
+            return refused("snapshot", request.id, Refusal.FAILED, LINE_FULL)
+        return Answer("snapshot", request.id, ok=True, message=f"{len(picture)} bytes of JPEG on picture")
 
     def _now(self) -> Moment:
         clock = self._parts.clock

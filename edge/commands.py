@@ -50,6 +50,7 @@ REQUESTS: dict[str, type[Request]] = {
     "test-flap": FlapRequest,
     "emptied": EmptiedRequest,
     "reload": Request,
+    "snapshot": Request,
 }
 
 
@@ -62,6 +63,7 @@ class Refusal(StrEnum):
     TOO_MANY = "too_many"
     STALE = "stale"
     BUSY = "busy"
+    SWITCHED_OFF = "switched_off"
     FAILED = "failed"
 
 
@@ -121,7 +123,7 @@ def objection(command: Command, now: Situation, compartments: Collection[str]) -
     if isinstance(request, EmptiedRequest):
         return None
     if not now.idle:
-        return refused(command.name, request.id, Refusal.BUSY, "an item is on its way; ask again when it is done")
+        return refused(command.name, request.id, Refusal.BUSY, "an item is on its way, or the door is open; ask again")
     if not (now.paused or now.tray_empty):
         return refused(
             command.name, request.id, Refusal.BUSY, "something lies on the tray; take it away, or pause first"

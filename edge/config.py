@@ -249,7 +249,10 @@ class ChuteSettings(Section):
 
 
 class MqttSettings(Section):
-    """[mqtt]. The password is read from a file, never written here. commands: whether cmd/<name> is listened to."""
+    """[mqtt]. The password is read from a file, never written here. commands: whether cmd/<name> is listened to.
+
+    pictures: whether the command snapshot may have the tray published.
+    """
 
     enabled: bool = True
     host: Annotated[str, Field(min_length=1)] = "localhost"
@@ -262,6 +265,7 @@ class MqttSettings(Section):
     key_file: ExistingPath | None = None
     prefix: Annotated[str, Field(pattern=r"^[^+#/\s][^+#\s]*$")] = "smartbin"
     commands: bool = False
+    pictures: bool = False
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

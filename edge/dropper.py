@@ -31,8 +31,8 @@ class Dropper:
 
     @property
     def idle(self) -> bool:
-        """Whether every item is done with and on disk, and the flaps are at rest."""
-        return self._open is None and self._unwritten is None and not self._slack
+        """Whether every item is done with and on disk, the flaps are at rest, and the door is closed."""
+        return self._open is None and self._unwritten is None and not self._slack and not self._door_open
 
     def drop(self, frame: Frame, decision: Decision, timing: Timing, appeared_s: float) -> bool:
         """Commit the intent, move the flap. False when the flap failed. Raises OutboxError before anything moved."""

@@ -57,6 +57,7 @@ class Sorter:
         self._cycle = Cycle()
         self._votes: list[Prediction] = []
         self._phase: Phase | None = None
+        self._frame: Frame | None = None
         self._appeared_s: float | None = None
         self._settled_s = 0.0
 
@@ -64,7 +65,7 @@ class Sorter:
         """Take in one frame, or the camera's word that there is none. Raises ModelError, OutboxError."""
         if isinstance(seen, Fault):
             self._votes.clear()  # what lies there when the camera is back may be something else
-            self._phase = None
+            self._phase = self._frame = None
             self._parts.reporter.fault(seen)
         else:
             self._parts.reporter.healed("camera")
@@ -72,6 +73,7 @@ class Sorter:
         self._dropper.tend()
 
     def _see(self, seen: Frame) -> None:
+        self._frame = seen
         signal = self._look(seen)
         self._cycle, action = cycle.step(self._cycle, signal, seen.at_s, self._parts.rules.clear_s)
         match action:
@@ -88,13 +90,18 @@ class Sorter:
 
     @property
     def idle(self) -> bool:
-        """Whether no item is being voted on, falling, or waiting for the disk."""
+        """Whether no item is being voted on, falling, or waiting for the disk, and the door is closed."""
         return self._cycle.stage in (Stage.ARMED, Stage.VOTING) and not self._votes and self._dropper.idle
 
     @property
     def tray_empty(self) -> bool:
         """Whether the last frame showed an empty tray."""
         return self._phase is Phase.EMPTY
+
+    @property
+    def frame(self) -> Frame | None:
+        """The tray as it is now; None while the camera does not deliver."""
+        return self._frame
 
     def try_flap(self, compartment: str) -> bool:
         """Move one flap once, with no item; only while idle. False when it did not move as told."""

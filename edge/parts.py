@@ -25,7 +25,8 @@ class Clock:
 class Rules:
     """votes: classifications an item. margin: how far around the item's box. clear_s: how long it may take to fall.
 
-    emptied_by_door: whether every compartment counts as emptied once the door was open.
+    emptied_by_door: whether every compartment counts as emptied once the door was open. pictures: whether the tray may
+    be shown to whoever sends commands.
     """
 
     bin_id: str
@@ -33,6 +34,7 @@ class Rules:
     margin: float
     clear_s: float
     emptied_by_door: bool = False
+    pictures: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,4 +56,4 @@ class Parts:
     new_id: Callable[[], str]
     observers: Sequence[Observer] = ()
     inbox: Inbox | None = None  # None where commands are off
-    ask_reload: Callable[[], None] = lambda: None
+    ask_reload: Callable[[], str | None] = lambda: None  # what is wrong with the new configuration

@@ -171,6 +171,9 @@ class Inbox(Protocol):
     def reply(self, name: str, payload: bytes) -> bool:
         """Publish on reply/<name>. False when it cannot be taken now: try again later."""
 
+    def show(self, jpeg: bytes) -> bool:
+        """Publish the tray on `picture`, not retained. False when it cannot be taken now."""
+
 
 class Notifier(Protocol):
     """Tells the service manager how things are."""

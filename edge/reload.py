@@ -19,24 +19,27 @@ class Reload:
     def __init__(self, asked: Callable[[], bool], load: Callable[[], Settings]) -> None:
         self._asked = asked
         self._load = load
-        self._commanded = False
+        self._checked: Settings | None = None
         self._next: Settings | None = None
 
-    def ask(self) -> None:
-        """As a signal does."""
-        self._commanded = True
-
-    def wanted(self, running: Settings, reporter: Reporter) -> bool:
-        """Called between two items. True when there are new settings to take(); a bad file is reported."""
-        commanded, self._commanded = self._commanded, False
-        if not (self._asked() or commanded):
-            return False
+    def ask(self, running: Settings, reporter: Reporter) -> str | None:
+        """Read the file now, for wanted() to find. A bad one is reported; returns what is wrong with it."""
+        self._checked = None
         try:
-            self._next = checked(running, self._load())
+            self._checked = checked(running, self._load())
         except (ConfigError, ModelError) as error:
             reporter.fault(rejected(str(error)))
-            return False
+            return str(error)
         reporter.healed("config")
+        return None
+
+    def wanted(self, running: Settings, reporter: Reporter) -> bool:
+        """Called between two items. True when there are new settings to take()."""
+        if self._asked():
+            self.ask(running, reporter)
+        if self._checked is None:
+            return False
+        self._next, self._checked = self._checked, None
         return True
 
     def take(self) -> Settings | None:

@@ -222,6 +222,7 @@ class FakeInbox:
     def __init__(self, received: Iterable[Received | None] = ()) -> None:
         self.waiting = list(received)
         self.replies: list[tuple[str, bytes]] = []
+        self.pictures: list[bytes] = []
         self.away = False
 
     def take(self) -> Received | None:
@@ -230,6 +231,11 @@ class FakeInbox:
     def reply(self, name: str, payload: bytes) -> bool:
         if not self.away:
             self.replies.append((name, payload))
+        return not self.away
+
+    def show(self, jpeg: bytes) -> bool:
+        if not self.away:
+            self.pictures.append(jpeg)
         return not self.away
 
 

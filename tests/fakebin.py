@@ -54,7 +54,9 @@ class Bin:
     store: Outbox | None = None  # instead of `outbox`; run() then returns nothing
     inbox: Inbox | None = None
     emptied_by_door: bool = False
+    pictures: bool = False
     reloads: int = 0
+    reload_trouble: str | None = None
     fill: Callable[[], Fill] = Fill
     clock: FakeClock = field(default_factory=lambda: FakeClock(step_s=0.001))
 
@@ -83,7 +85,14 @@ class Bin:
             reporter=self.reporter,
             notifier=self.notifier,
             policy=Policy(LABELS, {"glass": "recycling", "battery": "hazard"}, default="landfill"),
-            rules=Rules(bin_id="b", votes=3, margin=0.25, clear_s=1.0, emptied_by_door=self.emptied_by_door),
+            rules=Rules(
+                bin_id="b",
+                votes=3,
+                margin=0.25,
+                clear_s=1.0,
+                emptied_by_door=self.emptied_by_door,
+                pictures=self.pictures,
+            ),
             model=MODEL,
             clock=Clock(self.clock, self.wall, lambda: False),
             new_id=lambda: f"id-{next(ids)}",
@@ -94,5 +103,6 @@ class Bin:
         loop.run(parts, should_stop)
         return [self.outbox.events[seq] for seq in sorted(self.outbox.finished)]
 
-    def _reload(self) -> None:
+    def _reload(self) -> str | None:
         self.reloads += 1
+        return self.reload_trouble

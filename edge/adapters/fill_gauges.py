@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,7 @@ PINGS, PING_EVERY_S = 9, 0.06
 MOST_CM = 400.0
 SOUND_CM_PER_S = 34_326.0  # at 20 degrees C; 3 % less at 0
 ECHO_WITHIN_S = 0.1  # an HC-SR04 gives up after 38 ms
+CLOSE_S = 1.0  # a ping ends long before
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +36,16 @@ class Sensor:
     reach: Reach
 
 
-Ping = Callable[[Sensor], list[float | None]]
+Measure = Callable[[], float | None]  # one distance in cm, None where no echo comes back from within its reach
+OpenSensor = Callable[[Sensor], AbstractContextManager[Measure]]
 
 
 class FillGauges:
     """levels() is what was measured last: 0..1 by compartment, None where no echo comes back. Never blocks."""
 
-    def __init__(self, sensors: Mapping[str, Sensor], ping: Ping, every_s: float) -> None:
+    def __init__(self, sensors: Mapping[str, Sensor], open_sensor: OpenSensor, every_s: float) -> None:
         self._sensors = dict(sensors)
-        self._ping = ping
+        self._open = open_sensor
         self._every_s = every_s
         self._levels: dict[str, float | None] = {}
         self._stop = threading.Event()
@@ -58,43 +61,46 @@ class FillGauges:
         """Twice is fine."""
         self._stop.set()
         if self._thread.is_alive():
-            self._thread.join(PINGS * PING_EVERY_S * (len(self._sensors) + 1))
+            self._thread.join(CLOSE_S)
 
     def _run(self) -> None:
         while not self._stop.is_set():
             for name, sensor in self._sensors.items():
-                if self._stop.is_set():
+                filled = self._look(name, sensor)
+                if self._stop.is_set():  # it was interrupted, and says nothing
                     return
-                self._levels[name] = self._look(name, sensor)
+                self._levels[name] = filled
             self._stop.wait(self._every_s)
 
     def _look(self, name: str, sensor: Sensor) -> float | None:
         try:
-            return level(self._ping(sensor), sensor.reach)
+            with self._open(sensor) as measure:
+                return level(several(measure, self._stop.wait), sensor.reach)
         except gpio_errors() as error:
             log.warning("fill sensor %s", fields(compartment=name, message=error))
             return None
 
 
-def ultrasonic(pin_factory: Any, sleep: Callable[[float], object]) -> Ping:
-    """Distances in cm that a sensor measures one after the other. sleep: between two pings.
+def several(measure: Measure, pause: Callable[[float], object]) -> list[float | None]:
+    """Distances in cm, one after the other; fewer once pause(seconds) returns something true."""
+    heard: list[float | None] = []
+    while len(heard) < PINGS and not pause(PING_EVERY_S):
+        heard.append(measure())
+    return heard
+
+
+@contextmanager
+def ultrasonic(pin_factory: Any, sensor: Sensor) -> Iterator[Measure]:
+    """Takes the pins of one sensor and gives them back.
 
     gpiozero's DistanceSensor would do, but it measures in a thread that it ends after it has closed the trigger pin.
     """
-
-    def ping(sensor: Sensor) -> list[float | None]:
-        with (
-            gpiozero.OutputDevice(sensor.trigger_pin, pin_factory=pin_factory) as trigger,
-            gpiozero.InputDevice(sensor.echo_pin, pin_factory=pin_factory) as echo,
-        ):
-            listener = _Echo(echo.pin, pin_factory.ticks_diff)
-            found: list[float | None] = []
-            for _ in range(PINGS):
-                sleep(PING_EVERY_S)
-                found.append(listener.distance_cm(trigger))
-            return found
-
-    return ping
+    with (
+        gpiozero.OutputDevice(sensor.trigger_pin, pin_factory=pin_factory) as trigger,
+        gpiozero.InputDevice(sensor.echo_pin, pin_factory=pin_factory) as echo,
+    ):
+        listener = _Echo(echo.pin, pin_factory.ticks_diff)
+        yield lambda: listener.distance_cm(trigger)
 
 
 class _Echo:

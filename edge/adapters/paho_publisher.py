@@ -165,6 +165,10 @@ class PahoPublisher:
         """Publish on reply/<name>; see ports.Inbox."""
         return self.publish(f"reply/{name}", payload) is not None
 
+    def show(self, jpeg: bytes) -> bool:
+        """Publish on picture; see ports.Inbox."""
+        return self.publish("picture", jpeg) is not None
+
     def close(self) -> None:
         """Publish `offline` and disconnect, so that the broker does not send the last will. Within a second."""
         self._stopping.set()

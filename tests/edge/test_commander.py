@@ -6,13 +6,15 @@ import json
 import logging
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 from fakebin import ITEM, Bin
 
-from edge.model import Outcome, Phase, Problem
+from edge.model import Fault, Outcome, Phase, Problem
 from edge.ports import Received
 from edge.state import summary
-from edge.testing import FakeFlap, FakeInbox
+from edge.testing import FakeFlap, FakeInbox, blank_frame
 
 LANDFILL = {"compartment": "landfill"}
 
@@ -68,6 +70,38 @@ def test_a_reload_is_asked_for_between_items() -> None:
     bin_.run()
     assert bin_.reloads == 1
     assert replies(inbox)[0]["ok"]
+
+
+def test_the_answer_to_a_reload_says_what_is_wrong_with_the_file() -> None:
+    inbox = FakeInbox([command("reload")])
+    Bin([Phase.EMPTY] * 2, inbox=inbox, reload_trouble="bin.id: missing; add it").run()
+    (reply,) = replies(inbox)
+    assert (reply["ok"], reply["refusal"], reply["message"]) == (False, "failed", "bin.id: missing; add it")
+
+
+def test_a_snapshot_shows_the_tray_as_it_is_now() -> None:
+    inbox = FakeInbox([command("snapshot")])
+    bin_ = Bin([Phase.EMPTY] * 2, inbox=inbox, pictures=True)
+    bin_.run()
+    (picture,) = inbox.pictures
+    shown = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR)
+    assert shown is not None
+    assert shown.shape == blank_frame(0.0).rgb.shape
+    (reply,) = replies(inbox)
+    assert (reply["ok"], reply["message"]) == (True, f"{len(picture)} bytes of JPEG on picture")
+
+
+def test_no_picture_leaves_the_bin_unless_the_configuration_allows_it() -> None:
+    inbox = FakeInbox([command("snapshot")])
+    Bin([Phase.EMPTY] * 2, inbox=inbox).run()
+    assert (inbox.pictures, replies(inbox)[0]["refusal"]) == ([], "switched_off")
+
+
+def test_an_old_picture_is_not_shown_for_the_present_tray() -> None:
+    lost = Fault("camera", "gone", Problem.CAMERA_LOST)
+    inbox = FakeInbox([None, command("snapshot")])
+    Bin([Phase.EMPTY], seen=[blank_frame(0.0), lost, lost], inbox=inbox, pictures=True).run()
+    assert (inbox.pictures, replies(inbox)[0]["refusal"]) == ([], "failed")
 
 
 def test_a_flap_is_tested_on_an_empty_tray_and_no_event_tells_of_it() -> None:

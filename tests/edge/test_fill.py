@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 
 import pytest
 from broker_fixtures import wait_until
 from fakebin import Bin
 from gpiozero.pins.mock import MockFactory, MockTriggerPin
 
-from edge.adapters.fill_gauges import FillGauges, Sensor, ultrasonic
+from edge.adapters.fill_gauges import FillGauges, Measure, Sensor, several, ultrasonic
 from edge.fill import Reach, is_full, level, share
 from edge.model import Phase, Problem
 from edge.state import Fill
@@ -39,12 +40,12 @@ def test_full_stays_full_until_there_is_clearly_room() -> None:
 
 
 def test_levels_come_from_a_thread_and_one_dead_sensor_does_not_stop_the_others() -> None:
-    def ping(sensor: Sensor) -> list[float | None]:
+    def opened(sensor: Sensor) -> AbstractContextManager[Measure]:
         if sensor.trigger_pin == 7:
             raise OSError("Input/output error")
-        return [35.0] * 5
+        return nullcontext(lambda: 35.0)
 
-    gauges = FillGauges({"dead": Sensor(7, 8, REACH), "a": SENSOR}, ping, every_s=3600)
+    gauges = FillGauges({"dead": Sensor(7, 8, REACH), "a": SENSOR}, opened, every_s=3600)
     wait_until(lambda: len(gauges.levels()) == 2)
     assert gauges.levels() == {"dead": None, "a": pytest.approx(0.5)}
     gauges.close()
@@ -52,8 +53,21 @@ def test_levels_come_from_a_thread_and_one_dead_sensor_does_not_stop_the_others(
     assert "fill-gauges" not in {thread.name for thread in threading.enumerate()}
 
 
+def test_closing_interrupts_a_look_and_what_it_had_heard_so_far_is_not_told() -> None:
+    pinged = threading.Event()
+
+    def measure() -> float | None:
+        pinged.set()
+        return None
+
+    gauges = FillGauges({"a": SENSOR}, lambda _: nullcontext(measure), every_s=3600)
+    assert pinged.wait(10)
+    gauges.close()
+    assert gauges.levels() == {}, "with one ping of nine nothing is known"
+
+
 def test_without_sensors_no_thread_is_started() -> None:
-    gauges = FillGauges({}, lambda _: [], every_s=3600)
+    gauges = FillGauges({}, lambda _: nullcontext(lambda: None), every_s=3600)
     assert gauges.levels() == {}
     assert "fill-gauges" not in {thread.name for thread in threading.enumerate()}
     gauges.close()
@@ -69,13 +83,15 @@ def pins() -> Iterator[MockFactory]:
 def test_gpiozero_measures_an_echo(pins: MockFactory) -> None:
     echo = pins.pin(SENSOR.echo_pin)
     pins.pin(SENSOR.trigger_pin, pin_class=MockTriggerPin, echo_pin=echo, echo_time=0.002)
-    heard = [cm for cm in ultrasonic(pins, time.sleep)(SENSOR) if cm is not None]
+    with ultrasonic(pins, SENSOR) as measure:
+        heard = [cm for cm in several(measure, time.sleep) if cm is not None]
     assert heard, "0.002 s there and back are 34 cm; a busy computer makes it longer"
     assert min(heard) > 20
 
 
 def test_gpiozero_hears_no_echo_as_nothing_not_as_full(pins: MockFactory) -> None:
-    assert set(ultrasonic(pins, lambda _: time.sleep(0.01))(SENSOR)) == {None}
+    with ultrasonic(pins, SENSOR) as measure:
+        assert measure() is None
 
 
 def test_the_state_tells_levels_and_warns_of_a_full_or_silent_compartment() -> None:

@@ -153,6 +153,18 @@ def test_nothing_is_read_until_asked_and_once_for_each_time() -> None:
     assert not never().wanted(settings(), tells)
 
 
+def test_a_command_is_told_what_is_wrong_and_only_what_was_read_last_is_taken_over() -> None:
+    files = iter([BASE, BASE.replace("lobby", "NO SPACES"), BASE])
+    reload, tells = Reload(lambda: False, lambda: settings(next(files))), reporter()
+    assert reload.ask(settings(), tells) is None
+    assert "bin.id" in (reload.ask(settings(), tells) or "")
+    assert not reload.wanted(settings(), tells), "the good one is no longer on disk"
+    assert reload.ask(settings(), tells) is None
+    assert reload.take() is None, "an item is on its way"
+    assert reload.wanted(settings(), tells)
+    assert reload.take() == settings()
+
+
 def test_a_good_file_heals_what_a_bad_one_left() -> None:
     files = iter([BASE.replace("lobby", "NO SPACES"), BASE])
     reload, tells = Reload(lambda: True, lambda: settings(next(files))), reporter()

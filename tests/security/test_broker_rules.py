@@ -103,7 +103,8 @@ def test_a_bin_refuses_a_broker_of_another_authority_or_name(broker: ExampleBrok
 @VERSIONS
 @pytest.mark.parametrize("way", ["password", "certificate"])
 def test_a_bin_cannot_publish_as_another(broker: ExampleBroker, version: MQTTProtocolVersion, way: str) -> None:
-    forbidden = [f"smartbin/lobby-2/{name}" for name in ("event", "state", "status", "reply/pause", "cmd/pause")]
+    names = ("event", "state", "status", "picture", "reply/pause", "cmd/pause")
+    forbidden = [f"smartbin/lobby-2/{name}" for name in names]
     forbidden += ["smartbin/lobby-1/cmd/pause", "homeassistant/device/lobby-2/config", "homeassistant/status", "other"]
     with (
         visit(broker.port, "operator", folder=broker.folder) as operator,
@@ -112,10 +113,10 @@ def test_a_bin_cannot_publish_as_another(broker: ExampleBroker, version: MQTTPro
         operator.subscribe("smartbin/#", "homeassistant/#", "other")
         for topic in forbidden:
             bin_.publish(topic, b"forged")
-        for name in ("status", "state", "event", "doctor", "reply/pause"):
+        for name in ("status", "state", "event", "doctor", "picture", "reply/pause"):
             bin_.publish(f"smartbin/lobby-1/{name}", b"own")
         # one line, in order: what was forbidden would have come before
-        wait_until(lambda: len(operator.heard) >= 5)
+        wait_until(lambda: len(operator.heard) >= 6)
         assert {payload for _, payload in operator.heard} == {b"own"}
 
 
@@ -137,14 +138,15 @@ def test_a_bin_cannot_read_what_is_not_its_own(broker: ExampleBroker, version: M
         assert {topic for topic, _ in bin_.heard} == {"smartbin/lobby-1/cmd/pause"}
 
 
-def test_a_dashboard_sees_all_and_commands_none(broker: ExampleBroker) -> None:
+def test_a_dashboard_sees_all_but_pictures_and_commands_none(broker: ExampleBroker) -> None:
     with (
         visit(broker.port, "dashboard", folder=broker.folder) as dashboard,
         visit(broker.port, "lobby-1", folder=broker.folder) as bin_,
     ):
-        dashboard.subscribe("smartbin/+/event")
+        dashboard.subscribe("smartbin/#", "smartbin/lobby-1/picture")
         bin_.subscribe("smartbin/lobby-1/cmd/+")
         dashboard.publish("smartbin/lobby-1/cmd/pause")
+        bin_.publish("smartbin/lobby-1/picture", b"a face")
         bin_.publish("smartbin/lobby-1/event", b"one")
         wait_until(lambda: dashboard.heard == [("smartbin/lobby-1/event", b"one")])
         assert bin_.heard == []
