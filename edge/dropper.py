@@ -12,7 +12,11 @@ from edge.errors import OutboxError
 from edge.model import Decision, Fault, FlapReport, Frame, Outcome, Problem, SortEvent, Timing
 from edge.parts import Parts
 
-HAND = "a hand in the chute stopped the flap; it closes once the hand is gone, take the item off the tray"
+HAND = (
+    "something is in the chute: the flaps close once it is gone, take the item off the tray; "
+    "if nothing is there, check the light barrier and its cable (flaps.guard_pin)"
+)
+HAND_S = 60.0  # who reaches in is gone by then
 DOOR = "the door is open: nothing moves until it is closed"
 NOT_MOVED = "a flap did not move as told; check its power, its wiring and that nothing blocks it"
 NOT_FALLEN = "an item did not fall at the second try; clear the tray by hand"
@@ -26,13 +30,19 @@ class Dropper:
         self._open: SortEvent | None = None  # dropped, not yet known whether it fell
         self._unwritten: SortEvent | None = None  # known, not yet on disk
         self._frame: Frame | None = None
-        self._slack = False  # an obstacle stopped the flap, which is not at rest since
+        self._slack = not parts.flap.at_rest  # an obstacle stopped the flap, or was there at start
         self._door_open = False
+        self._hand_since_s: float | None = None
 
     @property
     def idle(self) -> bool:
         """Whether every item is done with and on disk, the flaps are at rest, and the door is closed."""
         return self._open is None and self._unwritten is None and not self._slack and not self._door_open
+
+    @property
+    def blocked(self) -> bool:
+        """Whether no item may be taken: something is in the way, or a flap that it stopped is not yet at rest."""
+        return self._slack or self._parts.flap.blocked() is not None
 
     def drop(self, frame: Frame, decision: Decision, timing: Timing, appeared_s: float) -> bool:
         """Commit the intent, move the flap. False when the flap failed. Raises OutboxError before anything moved."""
@@ -72,7 +82,7 @@ class Dropper:
         self._watch_door(obstacle is Problem.DOOR_OPEN)
         if self._slack and obstacle is None and self._parts.flap.rest():
             self._slack = False
-            self._parts.reporter.healed("hand")
+        self._watch_hand(obstacle is Problem.HAND_IN_CHUTE)
         self.write()
 
     def _watch_door(self, is_open: bool) -> None:
@@ -83,6 +93,18 @@ class Dropper:
             if self._parts.rules.emptied_by_door:
                 self._parts.outbox.emptied(None)
         self._door_open = is_open
+
+    def _watch_hand(self, is_there: bool) -> None:
+        """A hand that stopped nothing is no fault, unless it stays: then it is a barrier that failed."""
+        now_s = self._parts.clock.monotonic_s()
+        if not is_there:
+            self._hand_since_s = None
+        elif self._hand_since_s is None:
+            self._hand_since_s = now_s
+        if self._hand_since_s is not None and (self._slack or now_s - self._hand_since_s > HAND_S):
+            self._parts.reporter.fault(Fault("hand", HAND, Problem.HAND_IN_CHUTE))
+        elif not self._slack:
+            self._parts.reporter.healed("hand")
 
     def write(self) -> None:
         """Commit a known outcome; tried again with every frame until the disk takes it. Raises OutboxError."""

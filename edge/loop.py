@@ -113,7 +113,7 @@ class Sorter:
 
     def _look(self, frame: Frame) -> Signal:
         signal = self._parts.trigger.observe(frame)
-        if signal.phase is Phase.SETTLED and self._parts.flap.blocked():
+        if signal.phase is Phase.SETTLED and self._dropper.blocked:
             signal = replace(signal, phase=Phase.MOVING)  # nothing is settled while a hand is in the chute
         self._phase = signal.phase
         for observer in self._parts.observers:

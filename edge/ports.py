@@ -61,6 +61,10 @@ class Flap(Protocol):
         or an opened door stops it at once, with nothing driven at all: rest() once it is gone.
         """
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether every flap is where nothing falls. At start it is not while something is in the way."""
+
     def rest(self) -> bool:
         """Drive every flap to rest. Safe at any moment. False when one did not get there, or may not move."""
 

@@ -68,7 +68,10 @@ class GpioFlaps:
         log: Callable[[Pulse], None] = debug_pulse,
         guard: Guard | None = None,
     ) -> None:
-        """Take the pins and drive every flap to rest. Raises ConfigError, FlapError."""
+        """Take the pins and drive every flap to rest, which waits while something is in the way: call rest() then.
+
+        Raises ConfigError, FlapError.
+        """
         wrong = problems(settings)
         if wrong:
             raise ConfigError(wrong)
@@ -82,7 +85,7 @@ class GpioFlaps:
         with ExitStack() as opened:
             factory = opened.enter_context(real_pins()) if pin_factory is None else pin_factory
             self._drives = open_drives(settings.flaps.values(), factory, timer, opened)
-            failures = self._drive_to_rest()
+            failures = self._drive_to_rest() if self._guard.obstacle() is None else []
             if failures:
                 raise FlapError(
                     f"a flap cannot be driven to rest: {failures[0]}; check the chute, the GPIO chip and its driver"
@@ -108,6 +111,11 @@ class GpioFlaps:
             if not ok:
                 self.rest()
         return FlapReport(ok, (self._clock() - started_s) * 1000, problem)
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether every flap is at rest, as far as can be told."""
+        return self._at_rest
 
     def rest(self) -> bool:
         """Drive every flap to rest and end the pulses. What fails is logged, the others are driven all the same."""

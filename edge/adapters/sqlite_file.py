@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -84,9 +85,10 @@ def connect(path: Path) -> sqlite3.Connection:
     return db
 
 
-def replace_damaged(path: Path) -> tuple[Path, int]:
+def replace_damaged(path: Path, newest_seq: int = 0) -> tuple[Path, int]:
     """Put a new database in the place of a damaged one, with all events that can still be read.
 
+    No seq is given again: newest_seq is what is known of them, 0 where the file and the mark have to tell.
     The damaged one is kept as NAME.corrupt-<n>. Returns its new path and the number of events rescued.
     Raises sqlite3.Error or OSError, and can then be tried again: the damaged one stays until the new one is complete.
     """
@@ -95,7 +97,7 @@ def replace_damaged(path: Path) -> tuple[Path, int]:
         fresh.with_name(fresh.name + suffix).unlink(missing_ok=True)
     fresh.touch(mode=0o600)
     with closing(connect(fresh)) as db:
-        rescued = _rescue(path, db)
+        rescued = _rescue(path, db, newest_seq)
     aside = _set_aside(path)
     fresh.rename(path)
     return aside, rescued
@@ -129,9 +131,14 @@ def counted(db: sqlite3.Connection, prefix: str) -> dict[str, int]:
 def mark(path: Path, seq: int) -> None:
     """Note a seq beside the database, for the day on which nothing can be read of it. Best effort: it is a spare."""
     spare = path.with_name(path.name + ".seq")
+    fresh = spare.with_name(spare.name + ".new")
     with suppress(OSError):
-        spare.touch(mode=0o600)
-        spare.write_text(f"{seq}\n")
+        fresh.touch(mode=0o600)
+        with fresh.open("w") as file:
+            file.write(f"{seq}\n")
+            file.flush()
+            os.fsync(file.fileno())  # what damages the database, most likely a power cut, must not take this too
+        fresh.rename(spare)
 
 
 def marked(path: Path) -> int:
@@ -160,7 +167,7 @@ def explained(path: Path, error: sqlite3.Error) -> OutboxError:
     return OutboxError(f"outbox {path}: {error}: {REMEDIES.get(primary(error), 'check the disk')}")
 
 
-def _rescue(damaged: Path, db: sqlite3.Connection) -> int:
+def _rescue(damaged: Path, db: sqlite3.Connection, newest_seq: int) -> int:
     db.execute("BEGIN IMMEDIATE")
     with closing(sqlite3.connect(f"{damaged.resolve().as_uri()}?mode=ro", uri=True)) as old:
         for order in ("ASC", "DESC"):  # from both ends, up to the damage
@@ -169,8 +176,10 @@ def _rescue(damaged: Path, db: sqlite3.Connection) -> int:
                     db.execute("INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?)", row)
         for row in _rows(old, "SELECT name, value FROM counters"):
             db.execute("INSERT OR REPLACE INTO counters VALUES (?, ?)", row)
-        for (seq,) in _rows(old, "SELECT seq FROM sqlite_sequence WHERE name = 'events'"):
-            continue_after(db, seq)
+        known = [seq for (seq,) in _rows(old, "SELECT seq FROM sqlite_sequence WHERE name = 'events'")]
+        newest_seq = max([newest_seq, *known])
+        older_than_the_mark = newest_seq <= marked(damaged) - MARK_EVERY
+        continue_after(db, marked(damaged) if older_than_the_mark else newest_seq)
     (count,) = db.execute("SELECT count(*) FROM events").fetchone()
     db.execute("COMMIT")
     return int(count)

@@ -182,9 +182,8 @@ class SqliteOutbox:
         return db
 
     def _begin_anew(self, cause: sqlite3.Error) -> sqlite3.Connection:
-        aside, rescued = sqlite_file.replace_damaged(self._path)
+        aside, rescued = sqlite_file.replace_damaged(self._path, self._last_seq)
         db = sqlite_file.connect(self._path)
-        sqlite_file.continue_after(db, self._last_seq or (0 if rescued else sqlite_file.marked(self._path)))
         go_on = f"seq goes on after {sqlite_file.last_seq(db)}"
         self._replaced = f"{self._path}: {cause}; set aside as {aside.name}, {rescued} events rescued, {go_on}"
         log.error("%s", self._replaced)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from sample_event import sample_event
 
+from edge.adapters import sqlite_file
 from edge.adapters.sqlite_outbox import SqliteOutbox, read_outbox
 from edge.errors import OutboxError
 from edge.model import Outcome, SortEvent
@@ -269,6 +271,22 @@ def test_what_is_no_database_is_set_aside(path: Path, caplog: pytest.LogCaptureF
         assert path.with_name(f"outbox.db.corrupt-{n}").read_bytes().startswith(b"not a database")
         assert f"set aside as outbox.db.corrupt-{n}, 0 events rescued, seq goes on after {after}" in caplog.text
         assert oct(path.stat().st_mode & 0o777) == "0o600"
+
+
+def test_where_some_events_are_rescued_but_not_the_newest_no_seq_is_given_again(path: Path) -> None:
+    outbox = SqliteOutbox(path, MAX_BYTES)
+    for number in range(120):
+        add(outbox, f"e{number}")
+    outbox.close()
+    with closing(sqlite3.connect(path)) as db:  # as a file in which the newest pages and the sequence cannot be read
+        db.execute("DELETE FROM events WHERE seq > 30")
+        db.execute("DELETE FROM sqlite_sequence")
+        db.commit()
+    aside, rescued = sqlite_file.replace_damaged(path)
+    assert (aside.name, rescued) == ("outbox.db.corrupt-1", 30)
+    outbox = SqliteOutbox(path, MAX_BYTES)
+    assert add(outbox, "new").seq == 201, "101 was noted, and 99 may have followed"
+    outbox.close()
 
 
 def damage(path: Path, first: float, last: float) -> None:

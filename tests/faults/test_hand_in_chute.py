@@ -6,6 +6,7 @@ With gpiozero's mock pins: what the servo's pin shows is read back from the pin,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import pytest
 from fakebin import ITEM, Bin
@@ -14,7 +15,6 @@ from gpiozero.pins.mock import MockFactory
 from edge.adapters.flaps import GpioFlaps
 from edge.adapters.guards import PinGuard
 from edge.adapters.pins import mock_pins
-from edge.errors import FlapError
 from edge.flap_settings import AnyFlap, FlapSettings, ServoFlap, SolenoidFlap
 from edge.model import Outcome, Phase, Problem
 from edge.testing import FakeClock, FakeFlap
@@ -124,13 +124,55 @@ def test_a_program_that_hangs_does_not_close_on_a_hand_either(bench: Bench) -> N
     assert bench.shows(SERVO_PIN) == 0
 
 
-def test_a_bin_does_not_start_on_a_hand() -> None:
+def test_a_bin_that_starts_on_a_hand_moves_nothing_until_it_is_gone() -> None:
     factory = mock_pins()
-    guard = hand_guard(factory)
-    factory.pin(GUARD_PIN).drive_low()
-    with pytest.raises(FlapError, match="nothing may move: hand_in_chute"):
-        GpioFlaps(FlapSettings(FLAPS), factory, sleep=lambda _: None, guard=guard)
-    guard.close()
+    with hand_guard(factory) as guard:
+        factory.pin(GUARD_PIN).drive_low()
+        with closing(GpioFlaps(FlapSettings(FLAPS), factory, sleep=lambda _: None, guard=guard)) as flaps:
+            assert not flaps.at_rest
+            assert not flaps.rest()
+            assert factory.pin(SERVO_PIN).state == 0
+            factory.pin(GUARD_PIN).drive_high()
+            assert flaps.rest()
+            assert flaps.at_rest
+
+
+@pytest.mark.parametrize("obstacle", [Problem.HAND_IN_CHUTE, Problem.DOOR_OPEN])
+def test_what_is_in_the_way_at_start_is_told_and_the_first_item_waits_for_flaps_at_rest(obstacle: Problem) -> None:
+    rests: list[bool] = []
+    flap = FakeFlap(before_move=lambda: rests.append(flap.at_rest))
+    flap.obstacle, flap.at_rest = obstacle, False
+    phases: list[Phase] = [Phase.EMPTY, *[Phase.SETTLED] * 9, Phase.EMPTY]
+    bin_ = Bin(phases, flap=flap)
+    frames = iter(range(len(phases)))
+    told: list[tuple[str, ...]] = []
+
+    def watch() -> bool:
+        flap.obstacle = obstacle if next(frames) < 4 else None
+        told.append(tuple(fault.problem for fault in bin_.reporter.state.faults))
+        return False
+
+    assert [event.outcome for event in bin_.run(should_stop=watch)] == [Outcome.SORTED]
+    assert rests == [True]
+    assert told[1:5] == [(obstacle,)] * 4
+    assert told[5] == ()
+
+
+def test_a_hand_that_stays_for_a_minute_is_told_it_may_be_a_cut_cable() -> None:
+    flap = FakeFlap()
+    bin_ = Bin([Phase.EMPTY] * 9, flap=flap, clock=FakeClock(step_s=4.0))
+    frames = iter(range(9))
+    told: list[tuple[str, ...]] = []
+
+    def watch() -> bool:
+        flap.obstacle = Problem.HAND_IN_CHUTE if next(frames) < 8 else None
+        told.append(tuple(fault.problem for fault in bin_.reporter.state.faults))
+        return False
+
+    bin_.run(should_stop=watch)
+    assert told[1] == ()
+    assert told[-1] == ("hand_in_chute",)
+    assert not bin_.reporter.state.faults
 
 
 def test_a_cut_cable_of_a_receiver_that_is_low_in_the_light_counts_as_a_hand() -> None:
