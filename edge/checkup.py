@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from functools import partial
+
 from edge import app
 from edge.adapters import pi_health
 from edge.adapters.broker_probe import probe
-from edge.adapters.pins import claim
+from edge.adapters.fill_gauges import PING_EVERY_S, Sensor, several, ultrasonic
+from edge.adapters.pins import claim, gpio_errors
 from edge.config import Settings
 from edge.doctor import Check
 from edge.doctor_checks import (
@@ -22,7 +27,12 @@ from edge.doctor_checks import (
     only_on_pi,
     skipped,
 )
+from edge.doctor_sensors import check_fill, check_way
+from edge.errors import HardwareError
 from edge.flap_plan import pins
+from edge.model import Problem
+
+MOCK = 'skipped: flaps.driver is "mock", no pin is used'
 
 
 def checks_for(settings: Settings) -> list[Check]:
@@ -33,6 +43,7 @@ def checks_for(settings: Settings) -> list[Check]:
         check_camera(app.camera_for(settings)),
         check_model(lambda: app.open_classifier(settings), settings.model.path.name),
         _gpio(settings),
+        *_sensors(settings),
         _broker(settings),
         check_clock(pi_health.clock_synced),
         check_disk(settings.outbox.path, settings.outbox.max_mb, pi_health.disk_free_mb, pi_health.writable),
@@ -62,8 +73,35 @@ def pin_users(settings: Settings) -> dict[int, str]:
 
 def _gpio(settings: Settings) -> Check:
     if settings.flaps.driver == "mock":
-        return skipped("gpio", 'skipped: flaps.driver is "mock", no pin is used')
+        return skipped("gpio", MOCK)
     return check_gpio(lambda: app.pins_for(settings), claim, pin_users(settings))
+
+
+def obstacle_now(settings: Settings) -> Problem | None:
+    """What is in the way of the flaps. Raises HardwareError."""
+    with app.pins_for(settings) as factory, app.guard_for(settings, factory) as guard:
+        return guard.obstacle() if guard is not None else None
+
+
+def _sensors(settings: Settings) -> Iterator[Check]:
+    """Of those that there are."""
+    sensors = app.fill_sensors(settings)
+    wanted = []
+    if settings.door is not None or settings.flaps.guard_pin is not None:
+        wanted.append(check_way(lambda: obstacle_now(settings)))
+    if sensors:
+        reaches = {name: sensor.reach for name, sensor in sensors.items()}
+        wanted.append(check_fill(reaches, lambda name: _distances_cm(settings, sensors[name])))
+    for check in wanted:
+        yield skipped(check.name, MOCK) if settings.flaps.driver == "mock" else check
+
+
+def _distances_cm(settings: Settings, sensor: Sensor) -> list[float | None]:
+    try:
+        with app.pins_for(settings) as factory, ultrasonic(factory, sensor) as measure:
+            return several(measure, partial(time.sleep, PING_EVERY_S))
+    except gpio_errors() as error:
+        raise HardwareError(f"the fill sensor cannot be asked ({error}); see gpio above") from error
 
 
 def _broker(settings: Settings) -> Check:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import gpiozero
@@ -43,10 +44,17 @@ OpenSensor = Callable[[Sensor], AbstractContextManager[Measure]]
 class FillGauges:
     """levels() is what was measured last: 0..1 by compartment, None where no echo comes back. Never blocks."""
 
-    def __init__(self, sensors: Mapping[str, Sensor], open_sensor: OpenSensor, every_s: float) -> None:
+    def __init__(
+        self,
+        sensors: Mapping[str, Sensor],
+        open_sensor: OpenSensor,
+        every_s: float,
+        *,
+        ping_every_s: float = PING_EVERY_S,
+    ) -> None:
         self._sensors = dict(sensors)
         self._open = open_sensor
-        self._every_s = every_s
+        self._every_s, self._ping_every_s = every_s, ping_every_s
         self._levels: dict[str, float | None] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="fill-gauges", daemon=True)
@@ -75,16 +83,16 @@ class FillGauges:
     def _look(self, name: str, sensor: Sensor) -> float | None:
         try:
             with self._open(sensor) as measure:
-                return level(several(measure, self._stop.wait), sensor.reach)
+                return level(several(measure, partial(self._stop.wait, self._ping_every_s)), sensor.reach)
         except gpio_errors() as error:
             log.warning("fill sensor %s", fields(compartment=name, message=error))
             return None
 
 
-def several(measure: Measure, pause: Callable[[float], object]) -> list[float | None]:
-    """Distances in cm, one after the other; fewer once pause(seconds) returns something true."""
+def several(measure: Measure, pause: Callable[[], object]) -> list[float | None]:
+    """Distances in cm, one after the other; fewer once pause() returns something true."""
     heard: list[float | None] = []
-    while len(heard) < PINGS and not pause(PING_EVERY_S):
+    while len(heard) < PINGS and not pause():
         heard.append(measure())
     return heard
 

@@ -1,0 +1,113 @@
+"""Commands to a running `smartbin run` over a real Mosquitto, as a dashboard would send them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from bin_process import BinProcess, coloured_pictures, config_text
+from broker_fixtures import Listener, Mosquitto, wait_until
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
+
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
+
+COMMANDS = "[mqtt]\ncommands = true\npictures = true\n"
+SENSORS = """
+[door]
+pin = 25
+[compartments.hazard.fill]
+trigger_pin = 23
+echo_pin = 24
+empty_cm = 60
+full_cm = 10
+"""
+
+
+class Dashboard:
+    """Sends commands to the bin `e2e` and waits for the answers."""
+
+    def __init__(self, port: int, listener: Listener) -> None:
+        self._client = Client(CallbackAPIVersion.VERSION2)
+        self._client.connect("127.0.0.1", port)
+        self._client.loop_start()
+        self._listener = listener
+        self._sent = 0
+
+    def ask(self, name: str, **more: object) -> dict[str, Any]:
+        self._sent += 1
+        request = {"id": str(self._sent), "time": datetime.now(UTC).isoformat(), **more}
+        self._client.publish(f"smartbin/e2e/cmd/{name}", json.dumps(request), qos=1)
+        answers: list[dict[str, Any]] = []
+
+        def answered() -> bool:
+            replies = [json.loads(payload) for payload in self._listener.payloads(f"smartbin/e2e/reply/{name}")]
+            answers.extend(reply for reply in replies if reply["id"] == request["id"])
+            return bool(answers)
+
+        wait_until(answered, within_s=60)
+        return answers[0]
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+@pytest.fixture
+def bin_(tiny_model: Path, tmp_path: Path, mosquitto: Mosquitto) -> Iterator[BinProcess]:
+    pictures = coloured_pictures(tmp_path / "pictures", each=1)
+    text = config_text(tiny_model, pictures, mosquitto.port, tmp_path, loop=True).replace("[mqtt]\n", COMMANDS)
+    bin_ = BinProcess(tmp_path, text + SENSORS)
+    bin_.start()
+    yield bin_
+    bin_.kill()
+
+
+def test_a_dashboard_empties_looks_and_reloads(bin_: BinProcess, mosquitto: Mosquitto) -> None:
+    with closing(mosquitto.listen("smartbin/e2e/#")) as listener, closing(Dashboard(mosquitto.port, listener)) as ask:
+
+        def states() -> list[dict[str, Any]]:
+            return [json.loads(payload) for payload in listener.payloads("smartbin/e2e/state")]
+
+        def state() -> dict[str, Any]:
+            return states()[-1] if states() else {}
+
+        def wait_for(condition: Callable[[dict[str, Any]], object]) -> None:
+            wait_until(lambda: state() and condition(state()), within_s=120)
+
+        wait_for(lambda now: now["since_emptied"].get("recycling", 0) >= 2 and now["fill"] == {"hazard": None})
+        assert [warning["problem"] for warning in state()["warnings"]] == ["fill_unknown"], "mock pins answer nothing"
+
+        assert ask.ask("pause")["ok"]
+        before = len(states())
+        assert ask.ask("emptied", compartment="recycling")["ok"]
+        # not only the newest: an item that was on its way may be counted again by then
+        wait_until(lambda: any("recycling" not in told["since_emptied"] for told in states()[before:]))
+        assert "organic" in state()["since_emptied"], "only the one that was named"
+        assert ask.ask("emptied", compartment="cellar")["refusal"] == "invalid"
+
+        assert "bytes of JPEG" in ask.ask("snapshot")["message"]
+        wait_until(lambda: listener.payloads("smartbin/e2e/picture"))
+        (picture,) = listener.payloads("smartbin/e2e/picture")
+        tray = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR)
+        assert tray is not None
+        assert tray.shape == (480, 640, 3)
+        assert ask.ask("resume")["ok"]
+
+        good = bin_.config.read_text()
+        bin_.config.write_text(good.replace("pin = 25", "pin = 24"))
+        bad = ask.ask("reload")
+        assert (bad["refusal"], "pin 24 is used twice" in bad["message"]) == ("failed", True)
+        bin_.config.write_text(good.replace("pictures = true", "pictures = false").replace(SENSORS, ""))
+        assert ask.ask("reload")["ok"]
+        wait_for(lambda now: now["fill"] == {} and not now["warnings"])
+        items = state()["items"]
+        wait_for(lambda now: now["items"] > items)
+        assert ask.ask("snapshot")["refusal"] == "switched_off"
