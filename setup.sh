@@ -210,6 +210,8 @@ run_tests() {
     want_command "the tests of MQTT" mosquitto mosquitto || true
     want_command "the tests of MQTT" mosquitto_sub mosquitto-clients || true
     want_command "the check of the scripts" shellcheck shellcheck || true
+    want_command "the tests of the pages" chromium chromium || true
+    want_command "the tests of the pages" chromedriver chromium-driver || true
     if is_root; then
         want_command "the test of install in a container" systemd-nspawn systemd-container || true
         want_command "the test of install in a container" debootstrap debootstrap || true

@@ -29,6 +29,7 @@ from edge.adapters.pins import mock_pins, real_pins
 from edge.adapters.replay import ReplayCamera
 from edge.adapters.sqlite_outbox import SqliteOutbox, read_outbox
 from edge.adapters.systemd_notify import SystemdNotifier
+from edge.adapters.web_child import WebChild, starter
 from edge.classify import Judge, Verdict, expand, verdicts
 from edge.config import ChuteCompartment, Settings, SolenoidCompartment
 from edge.decision import Policy
@@ -37,10 +38,11 @@ from edge.errors import ConfigError, FlapError, SmartBinError
 from edge.fill import Reach
 from edge.flap_settings import AnyFlap, ChuteFlap, FlapSettings, ServoFlap, SolenoidFlap
 from edge.ids import uuid7
+from edge.inboxes import Inboxes
 from edge.manifest import Manifest
 from edge.model import Box, FlapReport, ModelId, Problem
 from edge.parts import Clock, Parts, Rules
-from edge.ports import Camera, Observer, Publisher, Stored, Trigger
+from edge.ports import Camera, Inbox, Observer, Publisher, Stored, Trigger
 from edge.presence import Settings as PresenceSettings
 from edge.presence import VisionTrigger
 from edge.reload import Reload, never, rejected
@@ -138,9 +140,10 @@ def opened(
         flap = stack.enter_context(closing(GpioFlaps(flap_settings(settings), pins, log=log_pulse, guard=guard)))
         gauges = stack.enter_context(closing(gauges_for(settings, pins)))
         delivery = Delivery(outbox, publisher)
+        web = [stack.enter_context(closing(child)) for child in web_for(settings)]
         reporter = Reporter(
             first_state(settings, model.id, before),
-            publish=lambda state: delivery.publish_state(state_json(state)),
+            publish=lambda state: tell(state_json(state), delivery.publish_state, *(child.state for child in web)),
             notifier=notifier,
             queue=outbox.stats,
             health=health_of(publisher, ModelWatch(settings.model.path / model.file, model.sha256)),
@@ -161,8 +164,8 @@ def opened(
             model=model.id,
             clock=Clock(time.monotonic, wall_time, pi_health.clock_synced),
             new_id=lambda: uuid7(time.time_ns() // 1_000_000, os.urandom(10)),
-            observers=[make(lambda: reporter.state) for make in make_observers],
-            inbox=publisher if isinstance(publisher, PahoPublisher) and settings.mqtt.commands else None,
+            observers=[*web, *(make(lambda: reporter.state) for make in make_observers)],
+            inbox=inbox_for(settings, publisher, web),
             ask_reload=lambda: (reload or never()).ask(settings, reporter),
         )
 
@@ -364,6 +367,27 @@ def publisher_for(settings: Settings) -> Publisher:
     if not mqtt.enabled:
         return NoPublisher()
     return PahoPublisher(broker_settings(settings))
+
+
+def web_for(settings: Settings) -> Sequence[WebChild]:
+    """The process of the page, not yet started; none where [web] is off."""
+    if not settings.web.enabled:
+        return ()
+    return (WebChild(starter(settings.model_dump_json(), os.environ), time.monotonic),)
+
+
+def inbox_for(settings: Settings, publisher: Publisher, web: Sequence[WebChild]) -> Inbox | None:
+    """Where commands come from; None where they are off."""
+    inboxes: list[Inbox] = [*web]
+    if isinstance(publisher, PahoPublisher) and settings.mqtt.commands:
+        inboxes.append(publisher)
+    return Inboxes(inboxes) if inboxes else None
+
+
+def tell(message: bytes, *hearers: Callable[[bytes], None]) -> None:
+    """Each of them."""
+    for hearer in hearers:
+        hearer(message)
 
 
 def broker_settings(settings: Settings) -> BrokerSettings:

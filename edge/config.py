@@ -288,6 +288,21 @@ class OutboxSettings(Section):
     max_mb: Annotated[float, Field(ge=1.0, le=100_000)] = 50.0
 
 
+class WebSettings(Section):
+    """[web]. The page of the bin. password_file: its first line is asked for; needed where others can reach it."""
+
+    enabled: bool = False
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    password_file: ExistingPath | None = None
+
+    @model_validator(mode="after")
+    def _locked(self) -> Self:
+        if self.enabled and self.password_file is None and self.host not in ("127.0.0.1", "::1", "localhost"):
+            raise ValueError(f'others can reach {self.host}: name a password_file, or write host = "127.0.0.1"')
+        return self
+
+
 Compartments = Annotated[
     dict[Annotated[str, Field(pattern=ID_PATTERN)], Compartment],
     BeforeValidator(_with_default_kind),
@@ -308,6 +323,7 @@ class Settings(Section):
     door: DoorSettings | None = None
     fill: FillSettings = FillSettings()
     mqtt: MqttSettings = MqttSettings()
+    web: WebSettings = WebSettings()
     outbox: OutboxSettings = Field(default_factory=OutboxSettings)
 
     @property

@@ -10,7 +10,7 @@ class NoPublisher:
 
     connected = False
     connects = 0
-    trouble: str | None = "off"
+    trouble: str | None = None
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> int | None:
         """Never taken."""

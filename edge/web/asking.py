@@ -6,18 +6,26 @@ import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
+from typing import Protocol
 
-from edge.classify import Judge, Verdict
+from edge.classify import Verdict
 from edge.web.problems import ApiError
 from edge.web.uploads import Upload
 
 MOST_WAITING = 32  # pictures
 
 
+class Verdicts(Protocol):
+    """What edge.classify.Judge does."""
+
+    def verdict(self, source: bytes, file: str) -> Verdict:
+        """See Judge."""
+
+
 class Asker:
     """close() it."""
 
-    def __init__(self, judge: Judge, most_waiting: int = MOST_WAITING) -> None:
+    def __init__(self, judge: Verdicts, most_waiting: int = MOST_WAITING) -> None:
         self._judge = judge
         self._most_waiting = most_waiting
         self._waiting = 0

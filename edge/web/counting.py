@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.registry import Collector
 
 from edge.classify import Verdict
 from edge.model import ModelId
@@ -16,7 +17,8 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 class Counts:
     """Of one server."""
 
-    def __init__(self, model: ModelId) -> None:
+    def __init__(self, model: ModelId, others: Iterable[Collector] = ()) -> None:
+        """others: what else there is to tell."""
         self._registry = CollectorRegistry()
         self._pictures = Counter(
             "smartbin_classify_pictures",
@@ -27,6 +29,8 @@ class Counts:
         self._seconds = Histogram(
             "smartbin_classify_seconds", "From the request to its answer", registry=self._registry
         )
+        for other in others:
+            self._registry.register(other)
         info = Gauge("smartbin_info", "1", ["version", "model", "model_version"], registry=self._registry)
         info.labels(VERSION, model.name, model.version).set(1)
 

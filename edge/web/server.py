@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -42,22 +42,27 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What the API works with. password: None where everybody may ask. rate: of one address, in pictures."""
+    """What the API works with. rate: of one address, in pictures.
+
+    password: None where everybody may ask. lock: instead of it, what lets only those through who may.
+    """
 
     asker: Asker
     model: Manifest
     counts: Counts
     rate: Rate
     password: Password | None = None
+    lock: Callable[[Handler], Handler] | None = None
     monotonic_s: Callable[[], float] = time.monotonic
 
 
-def create(services: Services) -> Starlette:
-    """The application."""
+def create(services: Services, more: Sequence[BaseRoute] = (), home: str = "try.html") -> Starlette:
+    """The application. more: further routes. home: the page at /."""
     api = _Api(services)
     routes = [
-        Route("/", _page("try.html")),
-        Route("/docs", _page("docs.html")),
+        Route("/", page(home)),
+        Route("/docs", page("docs.html")),
+        *more,
         Route("/healthz", api.healthz),
         Route("/metrics", api.metrics),
         Route("/api/openapi.json", api.openapi),
@@ -76,6 +81,8 @@ class _Api:
 
     def locked(self, handler: Handler) -> Handler:
         """The handler behind the password, where there is one."""
+        if self._services.lock is not None:
+            return self._services.lock(handler)
 
         async def checked(request: Request) -> Response:
             if self._services.password is not None:
@@ -120,11 +127,13 @@ def _on_model_error(_: Request, error: Exception) -> Response:
     return response(HTTPStatus.INTERNAL_SERVER_ERROR, str(error))
 
 
-def _page(name: str) -> Handler:
-    async def page(_: Request) -> Response:
+def page(name: str) -> Handler:
+    """What shows a file of PAGES."""
+
+    async def show(_: Request) -> Response:
         return FileResponse(PAGES / name)
 
-    return page
+    return show
 
 
 class _Headers:

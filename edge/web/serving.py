@@ -29,8 +29,13 @@ def listen(host: str, port: int) -> socket.socket:
 
 def serve(app: ASGIApp, listener: socket.socket, ready: Callable[[], None]) -> None:
     """Until SIGTERM or SIGINT. ready: called once requests are answered."""
+    _Server(configured(app), ready).run([listener])
+
+
+def configured(app: ASGIApp) -> uvicorn.Config:
+    """What is the same wherever it runs."""
     logging.getLogger("uvicorn").setLevel(logging.WARNING)  # what it does is said by those who call
-    settings = uvicorn.Config(
+    return uvicorn.Config(
         app,
         http="h11",
         ws="none",
@@ -42,7 +47,6 @@ def serve(app: ASGIApp, listener: socket.socket, ready: Callable[[], None]) -> N
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=STOP_WITHIN_S,
     )
-    _Server(settings, ready).run([listener])
 
 
 class _Server(uvicorn.Server):

@@ -1,0 +1,186 @@
+"""The bin's side of its web process: starts it, tells it what happens, takes its commands. Never blocks the loop.
+
+The web process has the lowest priority and dies alone: it is started again, and the bin sorts meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+
+import cv2
+import numpy as np
+
+from edge.feed import LARGEST, Kind, Packet, pack, unpack
+from edge.logs import fields
+from edge.model import WHOLE_FRAME, Box, Frame, Pixels, Signal, SortEvent
+from edge.ports import Received
+from edge.preprocess import cut
+from edge.wire import event_json
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 0.5
+TRAY_PX, ITEM_PX = 480, 240
+AGAIN_AFTER_S = (1.0, 60.0)
+STEADY_S = 60.0
+STOP_WITHIN_S = 1.0
+MOST_WAITING = 200  # packets that must not be lost while it starts: items, answers
+_QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 75]
+
+Start = Callable[[int], "subprocess.Popen[bytes]"]
+
+
+class WebChild:
+    """Implements ports.Observer and ports.Inbox. start(descriptor) starts the process with its end of the line."""
+
+    def __init__(self, start: Start, monotonic_s: Callable[[], float]) -> None:
+        self._start = start
+        self._monotonic_s = monotonic_s
+        self._line: socket.socket | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._waiting: deque[bytes] = deque(maxlen=MOST_WAITING)
+        self._state = b""
+        self._box: Box | None = None
+        self._looked_s = self._not_before_s = float("-inf")
+        self._began_s = 0.0
+        self._pause_s = AGAIN_AFTER_S[0]
+
+    def state(self, message: bytes) -> None:
+        """The bin's state as JSON."""
+        self._state = message
+        self._send(pack(Packet(Kind.STATE, message)))
+
+    def saw(self, frame: Frame, signal: Signal) -> None:
+        """See ports.Observer."""
+        self._box = signal.box
+        now_s = self._monotonic_s()
+        if now_s - self._looked_s < LOOK_EVERY_S:
+            return
+        self._looked_s = now_s
+        self._tend(now_s)
+        if self._line is None:
+            return
+        while self._waiting and self._send(self._waiting[0]):
+            self._waiting.popleft()
+        self._send(pack(Packet(Kind.SEEN, _seen(signal))))
+        self._send(pack(Packet(Kind.TRAY, data=_jpeg(frame.rgb, TRAY_PX))))
+
+    def handled(self, event: SortEvent, frame: Frame) -> None:
+        """See ports.Observer."""
+        picture = _jpeg(cut(frame.rgb, self._box or WHOLE_FRAME, 0.1), ITEM_PX)
+        self._keep(pack(Packet(Kind.ITEM, event_json(event), picture)))
+
+    def take(self) -> Received | None:
+        """See ports.Inbox."""
+        if self._line is None:
+            return None
+        try:
+            received = self._line.recv(LARGEST, socket.MSG_DONTWAIT)
+            packet = unpack(received) if received else None
+        except (BlockingIOError, InterruptedError, ConnectionError, ValueError):
+            return None
+        if packet is None or packet.kind is not Kind.COMMAND:
+            return None
+        return Received(packet.text.decode(errors="replace"), packet.data)
+
+    def reply(self, name: str, payload: bytes) -> bool:
+        """See ports.Inbox."""
+        del name  # the payload says it
+        self._keep(pack(Packet(Kind.REPLY, payload)))
+        return True
+
+    def show(self, jpeg: bytes) -> bool:
+        """See ports.Inbox."""
+        return self._send(pack(Packet(Kind.TRAY, data=jpeg)))
+
+    def close(self) -> None:
+        """End it. Twice is fine."""
+        process, self._process = self._process, None
+        self._hang_up()
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(STOP_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def _keep(self, packet: bytes) -> None:
+        if self._waiting or not self._send(packet):
+            self._waiting.append(packet)
+
+    def _send(self, packet: bytes) -> bool:
+        """False when it cannot be taken now."""
+        if self._line is None or len(packet) > LARGEST:
+            return False
+        try:
+            self._line.send(packet, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+        except (BlockingIOError, ConnectionError, OSError):
+            return False
+        return True
+
+    def _tend(self, now_s: float) -> None:
+        """Start it, or start it again some time after it ended."""
+        if self._process is not None and (code := self._process.poll()) is not None:
+            log.warning("web ended %s", fields(code=code, again_in_s=self._pause_s))
+            self._process = None
+            self._hang_up()
+            steady = now_s - self._began_s > STEADY_S
+            self._pause_s = AGAIN_AFTER_S[0] if steady else min(AGAIN_AFTER_S[1], 2 * self._pause_s)
+            self._not_before_s = now_s + self._pause_s
+        if self._process is None and now_s >= self._not_before_s:
+            self._begin(now_s)
+
+    def _begin(self, now_s: float) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * LARGEST)
+            try:
+                self._process = self._start(theirs.fileno())
+            except OSError as error:
+                log.warning("web cannot be started %s", fields(message=error))
+                ours.close()
+                self._not_before_s = now_s + AGAIN_AFTER_S[1]
+                return
+        self._line, self._began_s = ours, now_s
+        if self._state:
+            self._send(pack(Packet(Kind.STATE, self._state)))
+
+    def _hang_up(self) -> None:
+        line, self._line = self._line, None
+        if line is not None:
+            with suppress(OSError):
+                line.close()
+
+
+def starter(config: str, environ: Mapping[str, str]) -> Start:
+    """Starts `python -m edge.web`. config: the settings as JSON; they hold no secret, only where one is read."""
+
+    def start(descriptor: int) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "edge.web", str(descriptor), config]
+        # NOTIFY_SOCKET is the bin's own
+        without = {name: value for name, value in environ.items() if name != "NOTIFY_SOCKET"}
+        return subprocess.Popen(command, env=without, pass_fds=[descriptor], stdin=subprocess.DEVNULL)
+
+    return start
+
+
+def _seen(signal: Signal) -> bytes:
+    box = signal.box
+    lies = None if box is None else [round(value, 3) for value in (box.x, box.y, box.width, box.height)]
+    return json.dumps({"phase": signal.phase.value, "box": lies, "change": round(signal.change, 3)}).encode()
+
+
+def _jpeg(rgb: Pixels, side_px: int) -> bytes:
+    scale = min(1.0, side_px / max(rgb.shape[:2]))
+    small = cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else rgb
+    ok, encoded = cv2.imencode(".jpg", np.ascontiguousarray(small[..., ::-1]), _QUALITY)
+    return encoded.tobytes() if ok else b""

@@ -1,0 +1,138 @@
+"""What only the web process of a bin has: state, events, the live tray, commands, and the pages that show them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import BaseRoute, Route
+
+from edge.commands import REQUESTS
+from edge.feed import Kind, Packet
+from edge.web.guard import Guard
+from edge.web.history import History
+from edge.web.problems import ApiError
+from edge.web.view import View
+
+ANSWER_WITHIN_S = 10.0  # a flap that is tested moves before it answers
+MOST_BYTES = 2000
+MOST_EVENTS, MOST_DAYS = 200, 365
+
+
+@dataclass(frozen=True, slots=True)
+class BinParts:
+    """send: a packet to the bin; False when it does not take it. card: the model card."""
+
+    view: View
+    history: History
+    send: Callable[[Packet], bool]
+    guard: Guard
+    card: Path
+
+
+def routes(parts: BinParts) -> list[BaseRoute]:
+    """To be put before those of the API."""
+    pages = _Pages(parts)
+    read = parts.guard.reading
+    return [
+        Route("/api/v1/state", read(pages.state)),
+        Route("/api/v1/events", read(pages.events)),
+        Route("/api/v1/events/{event_id}/picture.jpg", read(pages.picture)),
+        Route("/api/v1/stats", read(pages.stats)),
+        Route("/api/v1/tray.jpg", read(pages.tray)),
+        Route("/api/v1/live", read(pages.live)),
+        Route("/api/v1/card", read(pages.card)),
+        Route("/api/v1/commands/{name}", parts.guard.commanding(pages.command), methods=["POST"]),
+    ]
+
+
+class _Pages:
+    def __init__(self, parts: BinParts) -> None:
+        self._parts = parts
+
+    async def state(self, _: Request) -> Response:
+        if self._parts.view.state is None:
+            raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "the bin has said nothing yet", headers={"Retry-After": "1"})
+        return JSONResponse(self._parts.view.state)
+
+    async def events(self, request: Request) -> Response:
+        limit = _whole(request, "limit", 50, MOST_EVENTS)
+        before = _whole(request, "before_seq", 0, 2**62)
+        events = self._parts.history.events(before or None, limit)
+        return JSONResponse({"events": events, "next": events[-1]["seq"] if len(events) == limit else None})
+
+    async def picture(self, request: Request) -> Response:
+        return _jpeg(
+            self._parts.view.pictures.get(request.path_params["event_id"]), "only of the last items it is kept"
+        )
+
+    async def stats(self, request: Request) -> Response:
+        days = self._parts.history.days(_whole(request, "days", 30, MOST_DAYS))
+        return JSONResponse({"days": days, "items": sum(day["items"] for day in days)})
+
+    async def tray(self, _: Request) -> Response:
+        return _jpeg(self._parts.view.tray, "the camera has shown nothing yet")
+
+    async def card(self, _: Request) -> Response:
+        text = self._parts.card.read_text(encoding="utf-8") if self._parts.card.is_file() else "This model has no card."
+        return Response(text, media_type="text/markdown")
+
+    async def live(self, _: Request) -> Response:
+        if self._parts.view.crowded:
+            raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "too many are watching", headers={"Retry-After": "30"})
+        return StreamingResponse(self._parts.view.live(), media_type="text/event-stream")
+
+    async def command(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        if name not in REQUESTS:
+            raise ApiError(HTTPStatus.NOT_FOUND, f"the commands are {', '.join(REQUESTS)}")
+        wanted = {"id": f"web-{uuid.uuid4()}", "time": datetime.now(UTC).isoformat()}
+        answer = await self._ask(name, {**await _object(request), **wanted})
+        return JSONResponse(answer, HTTPStatus.OK if answer.get("ok") else HTTPStatus.CONFLICT)
+
+    async def _ask(self, name: str, wanted: dict[str, Any]) -> dict[str, Any]:
+        replies = self._parts.view.replies
+        waiting: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        replies[wanted["id"]] = waiting
+        try:
+            if self._parts.send(Packet(Kind.COMMAND, name.encode(), json.dumps(wanted).encode())):
+                async with asyncio.timeout(ANSWER_WITHIN_S):
+                    return await waiting
+        except TimeoutError:
+            pass
+        finally:
+            replies.pop(wanted["id"], None)
+        raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "the bin does not answer; is it starting, or its camera away?")
+
+
+async def _object(request: Request) -> dict[str, Any]:
+    body = await request.body() if int(request.headers.get("content-length", 0)) <= MOST_BYTES else b"["
+    try:
+        found = json.loads(body or b"{}")
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise ApiError(HTTPStatus.BAD_REQUEST, 'the body is a small JSON object, as {"compartment": "recycling"}')
+    return found
+
+
+def _whole(request: Request, name: str, default: int, most: int) -> int:
+    text = request.query_params.get(name, str(default))
+    if not text.isascii() or not text.isdecimal() or not 0 <= int(text[:20]) <= most:
+        raise ApiError(HTTPStatus.BAD_REQUEST, f"{name}: write a whole number from 0 to {most}")
+    return int(text)
+
+
+def _jpeg(content: bytes | None, why_not: str) -> Response:
+    if not content:
+        raise ApiError(HTTPStatus.NOT_FOUND, f"there is no picture: {why_not}")
+    return Response(content, media_type="image/jpeg")

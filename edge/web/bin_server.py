@@ -1,0 +1,124 @@
+"""The web process of a bin: fed by it over a socket, answers people and programs, ends with it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, closing, suppress
+from threading import Lock
+
+import uvicorn
+from starlette.routing import Route
+
+from edge import manifest
+from edge.classify import Judge, Verdict
+from edge.config import Settings
+from edge.feed import LARGEST, Packet, pack, unpack
+from edge.web.asking import Asker
+from edge.web.bin_metrics import StateCollector
+from edge.web.bin_pages import BinParts, routes
+from edge.web.counting import Counts
+from edge.web.guard import Guard
+from edge.web.history import History
+from edge.web.limits import Rate
+from edge.web.passwords import Password, read_password
+from edge.web.server import Services, create, page
+from edge.web.serving import configured, listen
+from edge.web.view import View
+
+log = logging.getLogger(__name__)
+
+LOWEST = 19  # sorting comes first
+RATE = Rate(burst=20, per_s=1)  # pictures that one address may ask about
+COMMIT_EVERY_S = 30.0
+
+
+def run(line: socket.socket, settings: Settings) -> None:
+    """Until the bin hangs up, or SIGTERM. Raises ConfigError."""
+    with suppress(OSError):
+        os.nice(LOWEST)
+    web = settings.web
+    password = Password(read_password(web.password_file), time.monotonic) if web.password_file else None
+    guard = Guard(password)
+    with ExitStack() as stack:
+        model = manifest.load(settings.model.path)
+        judge = stack.enter_context(closing(_LateJudge(settings)))
+        asker = stack.enter_context(closing(Asker(judge)))
+        listener = stack.enter_context(listen(web.host, web.port))
+        history = stack.enter_context(closing(History(settings.outbox.path.with_name("history.db"))))
+        view = View(on_item=history.add)
+        counts = Counts(model.id, [StateCollector(view)])
+        services = Services(asker, model, counts, RATE, lock=guard.reading)
+        parts = BinParts(view, history, _sender(line), guard, settings.model.path / "README.md")
+        more = [*routes(parts), Route("/try", page("try.html")), Route("/kiosk", page("kiosk.html"))]
+        server = uvicorn.Server(configured(create(services, more, home="bin.html")))
+        asyncio.run(_serve(server, listener, line, view, history))
+
+
+async def _serve(
+    server: uvicorn.Server, listener: socket.socket, line: socket.socket, view: View, history: History
+) -> None:
+    line.setblocking(False)
+
+    def receive() -> None:
+        try:
+            while received := line.recv(LARGEST):
+                view.take(unpack(received))
+        except BlockingIOError:
+            return
+        except OSError:
+            pass
+        asyncio.get_running_loop().remove_reader(line)
+        server.should_exit = True  # the bin hung up
+
+    asyncio.get_running_loop().add_reader(line, receive)
+    committing = asyncio.create_task(_commit(history))
+    await server.serve([listener])
+    committing.cancel()
+
+
+async def _commit(history: History) -> None:
+    while True:
+        await asyncio.sleep(COMMIT_EVERY_S)
+        history.commit()
+
+
+def _sender(line: socket.socket) -> Callable[[Packet], bool]:
+    def send(packet: Packet) -> bool:
+        try:
+            line.send(pack(packet))
+        except OSError:
+            return False
+        return True
+
+    return send
+
+
+class _LateJudge:
+    """Loads the model when the first picture is asked about: most bins are asked nothing."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lock = Lock()
+        self._stack = ExitStack()
+        self._judge: Judge | None = None
+
+    def verdict(self, source: bytes, file: str) -> Verdict:
+        """See Judge."""
+        with self._lock:
+            if self._judge is None:
+                from edge import app  # noqa: PLC0415 - much memory for what most bins never do
+
+                one = self._settings.model_copy(
+                    update={"model": self._settings.model.model_copy(update={"threads": 1})}
+                )
+                self._judge = self._stack.enter_context(app.judge(one))[0]
+        return self._judge.verdict(source, file)
+
+    def close(self) -> None:
+        """Twice is fine."""
+        self._stack.close()

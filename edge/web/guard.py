@@ -1,0 +1,72 @@
+"""Who may look and who may command.
+
+On the bin's own computer everybody may look: that is its kiosk. From elsewhere looking needs the password. Commanding
+always does, and a page of another site cannot do it with the password that a browser remembers.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from edge.web.passwords import Password
+from edge.web.problems import ApiError
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+_OWN_NAMES = ("localhost", "127.0.0.1", "::1")
+NO_PASSWORD = "commands are off: write web.password_file into the configuration"
+
+
+class Guard:
+    """password: None where none is set; then nobody but this computer can reach the page."""
+
+    def __init__(self, password: Password | None) -> None:
+        self._password = password
+
+    def reading(self, handler: Handler) -> Handler:
+        """The handler for who may look."""
+
+        async def checked(request: Request) -> Response:
+            if not _is_here(request):
+                self._ask(request)
+            return await handler(request)
+
+        return checked
+
+    def commanding(self, handler: Handler) -> Handler:
+        """The handler for who may command."""
+
+        async def checked(request: Request) -> Response:
+            _same_site(request)
+            if self._password is None:
+                raise ApiError(HTTPStatus.FORBIDDEN, NO_PASSWORD)
+            self._password.check(request)
+            return await handler(request)
+
+        return checked
+
+    def _ask(self, request: Request) -> None:
+        if self._password is None:
+            raise ApiError(HTTPStatus.FORBIDDEN, "without a password this page is for its own computer: use localhost")
+        self._password.check(request)
+
+
+def _is_here(request: Request) -> bool:
+    """By address and by name: a name of another site that leads here is a trick (DNS rebinding)."""
+    try:
+        local = request.client is not None and ipaddress.ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False
+    return local and request.url.hostname in _OWN_NAMES
+
+
+def _same_site(request: Request) -> None:
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        raise ApiError(HTTPStatus.FORBIDDEN, "a page of another site may not command this bin")
