@@ -79,10 +79,10 @@ class Dropper:
     def tend(self) -> None:
         """Called with every frame: write(), and flaps that were stopped go to rest. Raises OutboxError."""
         obstacle = self._parts.flap.blocked()
-        self._watch_door(obstacle is Problem.DOOR_OPEN)
         if self._slack and obstacle is None and self._parts.flap.rest():
             self._slack = False
         self._watch_hand(obstacle is Problem.HAND_IN_CHUTE)
+        self._watch_door(obstacle is Problem.DOOR_OPEN)  # after the flaps: a full disk must not keep them from rest
         self.write()
 
     def _watch_door(self, is_open: bool) -> None:

@@ -55,6 +55,27 @@ def test_a_door_that_opens_while_a_flap_moves_stops_it() -> None:
     assert flap.at_rest
 
 
+def test_a_full_disk_keeps_no_flap_from_rest_and_the_counts_are_reset_once_it_takes_it() -> None:
+    flap = FakeFlap()
+    flap.at_rest = False
+    bin_ = Bin([Phase.EMPTY] * 8, flap=flap, emptied_by_door=True)
+    bin_.outbox.since_emptied = {"recycling": 3}
+    bin_.outbox.full = True
+    frames = iter(range(8))
+    rests: list[bool] = []
+
+    def watch() -> bool:
+        number = next(frames)
+        rests.append(flap.at_rest)
+        flap.obstacle = Problem.DOOR_OPEN if number < 2 else None
+        bin_.outbox.full = number < 5
+        return False
+
+    bin_.run(should_stop=watch)
+    assert rests[3], "with the first frame after the door was closed"
+    assert bin_.outbox.since_emptied == {}
+
+
 def test_a_switch_whose_cable_is_cut_counts_as_open() -> None:
     factory = mock_pins()
     with PinGuard(23, problem=Problem.DOOR_OPEN, key="door.pin", pin_factory=factory, blocked_is_low=False) as door:
