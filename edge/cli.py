@@ -14,11 +14,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
-from edge import app, checkup, config, demo, doctor, logs
+from edge import app, checkup, config, demo, doctor, logs, watching
 from edge.bench import command as bench
 from edge.bench import plot, report
 from edge.classify import VerdictOutcome, to_json_dict
@@ -40,6 +41,7 @@ examples:
   smartbin doctor                       is everything there that the bin needs?
   smartbin bench                        how fast is the model here, and what would another runtime do?
   smartbin serve                        an API and a page to try pictures, on port 8080
+  smartbin watch --host broker          all bins on a broker, as they sort
   smartbin flap recycling               move one flap, to see that it is wired right
   smartbin run                          what the service runs
 
@@ -111,13 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     measure.add_argument("--plain", action="store_true", help="no colours (default without a terminal)")
     measure.add_argument("--plot", type=Path, metavar="FILE.svg", help="the ratios as a bar chart")
 
-    api = _add(commands, "serve", _serve, "the API alone, without a bin: POST a picture, get what it is")
-    api.add_argument("--host", default="127.0.0.1", help="where to listen (127.0.0.1); 0.0.0.0 for everybody")
-    api.add_argument("--port", type=int, default=8080, help="(8080); 0 for a free one")
-    api.add_argument("--password-file", type=Path, metavar="FILE", help="its first line is asked for (HTTP Basic)")
-    api.add_argument("--rate", type=float, default=100.0, metavar="N", help="pictures a second of one address (100)")
-    api.add_argument("--model", type=Path, metavar="DIR", help="another model folder")
-    _config(api, default=None)
+    _add_network(commands)
 
     flap = _add(commands, "flap", _flap, "move one compartment's flap once")
     flap.add_argument("compartment", metavar="COMPARTMENT")
@@ -128,6 +124,23 @@ def _parser() -> argparse.ArgumentParser:
     events.add_argument("--limit", type=int, default=100, metavar="N", help="the oldest N (default: 100)")
     _config(events)
     return parser
+
+
+def _add_network(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    api = _add(commands, "serve", _serve, "the API alone, without a bin: POST a picture, get what it is")
+    api.add_argument("--host", default="127.0.0.1", help="where to listen (127.0.0.1); 0.0.0.0 for everybody")
+    api.add_argument("--port", type=int, default=8080, help="(8080); 0 for a free one")
+    api.add_argument("--password-file", type=Path, metavar="FILE", help="its first line is asked for (HTTP Basic)")
+    api.add_argument("--rate", type=float, default=100.0, metavar="N", help="pictures a second of one address (100)")
+    api.add_argument("--model", type=Path, metavar="DIR", help="another model folder")
+    _config(api, default=None)
+
+    fleet = _add(commands, "watch", _watch, "bins on a broker as they sort: a table, or with --plain one line an item")
+    fleet.add_argument("--bin", default="+", metavar="ID", help="this one alone (all)")
+    fleet.add_argument("--host", help="the broker (the configuration's; else localhost)")
+    fleet.add_argument("--port", type=int, help="(the configuration's; else 1883)")
+    fleet.add_argument("--plain", action="store_true", help="one line an item (default without a terminal)")
+    _config(fleet, default=None)
 
 
 def _add(
@@ -190,6 +203,17 @@ def _serve(args: argparse.Namespace) -> int:
     wishes = web.Wishes(args.host, args.port, args.rate, args.password_file)
     with app.judge(_settings_with_model(args)) as (judge, model):
         web.run(wishes, judge, model, lambda text: print(text, flush=True))
+    return 0
+
+
+def _watch(args: argparse.Namespace) -> int:
+    settings = app.broker_settings(config.load(args.config or demo.CONFIG, os.environ))
+    host, port = args.host or settings.host, args.port or settings.port
+    chosen = replace(settings, bin_id=args.bin, host=host, port=port)
+    if args.plain or not sys.stdout.isatty():
+        watching.follow(chosen, lambda line: print(line, flush=True), _stop_signal())
+    else:
+        watching.show(chosen, Console(), _stop_signal())
     return 0
 
 
