@@ -25,10 +25,18 @@ class Limiter:
 
     def wait_s(self, address: str, now_s: float, tokens: float = 1.0) -> float:
         """Takes the tokens and returns 0, or takes none and returns how long to wait."""
-        left, at_s = self._buckets.pop(address, (self._rate.burst, now_s))
-        left = min(self._rate.burst, left + (now_s - at_s) * self._rate.per_s)
+        left = self._left(address, now_s)
         missing = min(tokens, self._rate.burst) - left
         self._buckets[address] = (left if missing > 0 else left - tokens, now_s)
+        self._buckets.move_to_end(address)
         if len(self._buckets) > MOST_ADDRESSES:
             self._buckets.popitem(last=False)  # the one that asked longest ago
         return max(0.0, missing / self._rate.per_s)
+
+    def until_s(self, address: str, now_s: float) -> float:
+        """How long until there is a token, 0 where there is one; takes none."""
+        return max(0.0, (1.0 - self._left(address, now_s)) / self._rate.per_s)
+
+    def _left(self, address: str, now_s: float) -> float:
+        left, at_s = self._buckets.get(address, (self._rate.burst, now_s))
+        return min(self._rate.burst, left + (now_s - at_s) * self._rate.per_s)

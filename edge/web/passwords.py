@@ -28,12 +28,15 @@ class Password:
         self._guesses = Limiter(GUESSES)
 
     def check(self, request: Request) -> None:
-        """Raises ApiError 401, or 429 for an address that guesses."""
+        """Raises ApiError 401, or 429 for an address that guesses, and then whatever it gives: else it could go on."""
         given = _given(request.headers.get("authorization", ""))
-        if given is not None and hmac.compare_digest(given, self._password):
-            return
-        if given is not None and (wait_s := self._guesses.wait_s(address_of(request), self._monotonic_s())):
-            raise too_many(wait_s)
+        if given is not None:
+            address, now_s = address_of(request), self._monotonic_s()
+            if wait_s := self._guesses.until_s(address, now_s):
+                raise too_many(wait_s)
+            if hmac.compare_digest(given, self._password):
+                return
+            self._guesses.wait_s(address, now_s)
         raise ApiError(HTTPStatus.UNAUTHORIZED, "this needs the password (HTTP Basic)", headers=_CHALLENGE)
 
 

@@ -24,7 +24,7 @@ from edge.decision import Policy
 from edge.errors import ConfigError, ModelError
 from edge.manifest import Manifest
 from edge.ports import Classifier
-from edge.testing import FakeClassifier, prediction_for
+from edge.testing import FakeClassifier, FakeClock, prediction_for
 from edge.web.asking import Asker
 from edge.web.counting import Counts
 from edge.web.limits import Rate
@@ -212,10 +212,15 @@ def test_with_a_password_nothing_but_health_and_metrics_is_open(client: MakeClie
     assert asked.get("/api/v1/model", auth=("anybody", "sesame")).status_code == 200
 
 
-def test_guessing_is_slow_and_does_not_lock_out_who_knows_it(client: MakeClient) -> None:
-    asked = client(password=Password("sesame", lambda: 0.0))
+def test_guessing_is_slow_also_for_the_guess_that_is_right(client: MakeClient) -> None:
+    clock = FakeClock()
+    asked = client(password=Password("sesame", clock))
+    for _ in range(20):
+        assert asked.get("/api/v1/model", auth=("", "sesame")).status_code == 200, "who knows it is not counted"
     guesses = [asked.get("/api/v1/model", auth=("", str(number))).status_code for number in range(7)]
     assert guesses == [401] * 5 + [429] * 2
+    assert asked.get("/api/v1/model", auth=("", "sesame")).status_code == 429
+    clock.now_s += 5.0
     assert asked.get("/api/v1/model", auth=("", "sesame")).status_code == 200
 
 
