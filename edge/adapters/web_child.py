@@ -17,7 +17,7 @@ from contextlib import suppress
 import cv2
 import numpy as np
 
-from edge.feed import LARGEST, Kind, Packet, pack, unpack
+from edge.feed import LARGEST, SETTINGS, Kind, Packet, pack, unpack
 from edge.logs import fields
 from edge.model import WHOLE_FRAME, Box, Frame, Pixels, Signal, SortEvent
 from edge.ports import Received
@@ -30,8 +30,10 @@ LOOK_EVERY_S = 0.5
 TRAY_PX, ITEM_PX = 480, 240
 AGAIN_AFTER_S = (1.0, 60.0)
 STEADY_S = 60.0
-STOP_WITHIN_S = 1.0
+STOP_WITHIN_S = 3.0  # longer than its viewers get to leave, so that its history is on disk
 MOST_WAITING = 200  # packets that must not be lost while it starts: items, answers
+# a picture's memory goes back to the system once it is answered
+GIVES_BACK = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "262144", "MALLOC_TRIM_THRESHOLD_": "262144"}
 _QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 75]
 
 Start = Callable[[int], "subprocess.Popen[bytes]"]
@@ -54,12 +56,13 @@ class WebChild:
 
     def state(self, message: bytes) -> None:
         """The bin's state as JSON."""
+        self._tend(self._monotonic_s())  # also while a camera that is away shows no frame
         self._state = message
         self._send(pack(Packet(Kind.STATE, message)))
 
     def saw(self, frame: Frame, signal: Signal) -> None:
         """See ports.Observer."""
-        self._box = signal.box
+        self._box = signal.box or self._box  # the tray is empty when its last item is told of
         now_s = self._monotonic_s()
         if now_s - self._looked_s < LOOK_EVERY_S:
             return
@@ -162,13 +165,16 @@ class WebChild:
 
 
 def starter(config: str, environ: Mapping[str, str]) -> Start:
-    """Starts `python -m edge.web`. config: the settings as JSON; they hold no secret, only where one is read."""
+    """Starts `python -m edge.web`. config: the settings as JSON."""
 
     def start(descriptor: int) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "edge.web", str(descriptor), config]
+        command = [sys.executable, "-m", "edge.web", str(descriptor)]
         # NOTIFY_SOCKET is the bin's own
-        without = {name: value for name, value in environ.items() if name != "NOTIFY_SOCKET"}
-        return subprocess.Popen(command, env=without, pass_fds=[descriptor], stdin=subprocess.DEVNULL)
+        own = {name: value for name, value in environ.items() if name != "NOTIFY_SOCKET"}
+        # not as an argument, which every user can read: a camera's URL may hold its password
+        return subprocess.Popen(
+            command, env={**own, **GIVES_BACK, SETTINGS: config}, pass_fds=[descriptor], stdin=subprocess.DEVNULL
+        )
 
     return start
 

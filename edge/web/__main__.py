@@ -1,28 +1,25 @@
-"""Started by `smartbin run` where [web] is enabled: python -m edge.web DESCRIPTOR SETTINGS."""
+"""Started by `smartbin run` where [web] is enabled: python -m edge.web DESCRIPTOR, the settings in a variable."""
 
 from __future__ import annotations
 
-import logging
 import os
-import socket
 import sys
+from contextlib import suppress
+from pathlib import Path
 
-from edge import logs
-from edge.config import Settings
-from edge.errors import SmartBinError
-from edge.web import bin_server
+LOWEST = 19  # sorting comes first
+SACRIFICED_FIRST = "1000"  # when memory runs out
 
 
 def main() -> int:
     """The exit code; 2 for what is wrong in the configuration."""
-    logs.setup(os.environ, logging.INFO)
-    with socket.socket(fileno=int(sys.argv[1])) as line:
-        try:
-            bin_server.run(line, Settings.model_validate_json(sys.argv[2]))
-        except SmartBinError as error:
-            logging.getLogger(__name__).error("%s", error)
-            return error.exit_code
-    return 0
+    with suppress(OSError):
+        os.nice(LOWEST)
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(SACRIFICED_FIRST)
+    from edge.web import bin_process  # noqa: PLC0415 - its imports take seconds on a Pi, and sorting comes first
+
+    return bin_process.main(int(sys.argv[1]))
 
 
 if __name__ == "__main__":

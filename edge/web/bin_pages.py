@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -65,7 +66,7 @@ class _Pages:
         return JSONResponse(self._parts.view.state)
 
     async def events(self, request: Request) -> Response:
-        limit = _whole(request, "limit", 50, MOST_EVENTS)
+        limit = _whole(request, "limit", 50, MOST_EVENTS, least=1)
         before = _whole(request, "before_seq", 0, 2**62)
         events = self._parts.history.events(before or None, limit)
         return JSONResponse({"events": events, "next": events[-1]["seq"] if len(events) == limit else None})
@@ -125,10 +126,10 @@ async def _object(request: Request) -> dict[str, Any]:
     return found
 
 
-def _whole(request: Request, name: str, default: int, most: int) -> int:
+def _whole(request: Request, name: str, default: int, most: int, least: int = 0) -> int:
     text = request.query_params.get(name, str(default))
-    if not text.isascii() or not text.isdecimal() or not 0 <= int(text[:20]) <= most:
-        raise ApiError(HTTPStatus.BAD_REQUEST, f"{name}: write a whole number from 0 to {most}")
+    if not re.fullmatch(r"[0-9]{1,19}", text) or not least <= int(text) <= most:
+        raise ApiError(HTTPStatus.BAD_REQUEST, f"{name}: write a whole number from {least} to {most}")
     return int(text)
 
 

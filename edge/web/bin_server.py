@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
+import signal
 import socket
 import time
 from collections.abc import Callable
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing
 from threading import Lock
+from types import FrameType
 
 import uvicorn
 from starlette.routing import Route
@@ -32,15 +33,14 @@ from edge.web.view import View
 
 log = logging.getLogger(__name__)
 
-LOWEST = 19  # sorting comes first
 RATE = Rate(burst=20, per_s=1)  # pictures that one address may ask about
 COMMIT_EVERY_S = 30.0
 
 
 def run(line: socket.socket, settings: Settings) -> None:
     """Until the bin hangs up, or SIGTERM. Raises ConfigError."""
-    with suppress(OSError):
-        os.nice(LOWEST)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stopped)
     web = settings.web
     password = Password(read_password(web.password_file), time.monotonic) if web.password_file else None
     guard = Guard(password)
@@ -57,6 +57,10 @@ def run(line: socket.socket, settings: Settings) -> None:
         more = [*routes(parts), Route("/try", page("try.html")), Route("/kiosk", page("kiosk.html"))]
         server = uvicorn.Server(configured(create(services, more, home="bin.html")))
         asyncio.run(_serve(server, listener, line, view, history))
+
+
+def _stopped(number: int, frame: FrameType | None) -> None:
+    """uvicorn raises the signal again once it has stopped; that must not be the end before the history is written."""
 
 
 async def _serve(

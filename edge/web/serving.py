@@ -13,7 +13,7 @@ from edge.errors import ConfigError
 
 MOST_CONNECTIONS = 128
 KEEP_ALIVE_S = 15
-STOP_WITHIN_S = 2
+STOP_WITHIN_S = 1
 
 
 def listen(host: str, port: int) -> socket.socket:

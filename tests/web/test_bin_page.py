@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import urllib.error
 import urllib.request
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from typing import Any
 import pytest
 from bin_process import BinProcess, coloured_pictures, config_text
 from broker_fixtures import free_port, wait_until
+from PIL import Image
 from tinymodel import write_tiny_model
 
 PASSWORD = "sesame"
@@ -94,6 +97,8 @@ def test_state_events_counts_and_pictures_are_those_of_the_bin(page: Page) -> No
     assert f"seq={events[0]['seq']} " in page.bin.log
     status, picture = page.ask(f"/api/v1/events/{events[0]['event_id']}/picture.jpg")
     assert (status, picture[:2]) == (200, b"\xff\xd8")
+    width, height = Image.open(io.BytesIO(picture)).size
+    assert width / height < 1.25, "it is cut to the item; the tray is 4 : 3"
     assert page.ask("/api/v1/tray.jpg")[1][:2] == b"\xff\xd8"
     days = page.get("/api/v1/stats")["days"]
     assert sum(days[-1]["by_compartment"].values()) == days[-1]["items"] > 0
@@ -125,6 +130,21 @@ def test_commands_need_the_password_and_do_what_they_say(page: Page) -> None:
     wait_until(lambda: not page.get("/api/v1/state")["paused"])
     status, _ = page.ask("/api/v1/commands/pause", b"[" * 3000, password=PASSWORD)
     assert status == 400
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("query", ["limit=0", "limit=201", "limit=-1", f"limit={'0' * 20}{'9' * 5000}", "limit=x"])
+def test_a_number_that_is_none_is_a_problem(page: Page, query: str) -> None:
+    assert page.ask(f"/api/v1/events?{query}")[0] == 400
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/oom_score_adj").exists(), reason="needs Linux's /proc")
+def test_sorting_comes_first_and_no_setting_is_an_argument(page: Page) -> None:
+    process = page.web_process()
+    assert os.getpriority(os.PRIO_PROCESS, process) == 19
+    assert Path(f"/proc/{process}/oom_score_adj").read_text().strip() == "1000"
+    assert Path(f"/proc/{process}/cmdline").read_bytes().count(b"\0") == 4, "python -m edge.web DESCRIPTOR"
 
 
 @pytest.mark.slow
@@ -165,3 +185,14 @@ def test_the_pages_work_in_a_browser_without_a_complaint(page: Page, path: str, 
         assert not [text for text in complaints if "picture.jpg" not in text], "an old item has no picture any more"
     finally:
         browser.quit()
+
+
+@pytest.mark.slow
+def test_what_was_sorted_is_kept_when_the_bin_stops_while_somebody_watches(page: Page) -> None:
+    """The last test: the bin does not come back."""
+    with urllib.request.urlopen(f"{page.url}/api/v1/live", timeout=WITHIN_S):
+        newest = page.get("/api/v1/events?limit=1")["events"][0]["seq"]
+        page.bin.terminate()
+        assert page.bin.wait() == 0
+    with closing(sqlite3.connect(page.bin.config.with_name("history.db"))) as db:
+        assert db.execute("SELECT max(seq) FROM events").fetchone()[0] >= newest
