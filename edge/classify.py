@@ -12,7 +12,7 @@ from pydantic import JsonValue, TypeAdapter
 from edge import preprocess
 from edge.decision import Policy, decide
 from edge.errors import ImageError
-from edge.images import SUFFIXES, read_image
+from edge.images import MAX_PIXELS, SUFFIXES, read_image
 from edge.locate import find_item
 from edge.model import WHOLE_FRAME, LabelProbability, ModelId
 from edge.ports import Classifier
@@ -43,17 +43,18 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """What a verdict takes. crop_margin: of the box around the item, from the manifest."""
+    """What a verdict takes. crop_margin: of the box around the item, from the manifest. max_pixels: see read_image."""
 
     classifier: Classifier
     policy: Policy
     model: ModelId
     crop_margin: float
+    max_pixels: int = MAX_PIXELS
 
     def verdict(self, source: Path | bytes, file: str) -> Verdict:
         """The verdict on a file or on its content; `file` is what to call it. Raises ModelError, never ImageError."""
         try:
-            rgb = read_image(source, name=file)
+            rgb = read_image(source, self.max_pixels, name=file)
         except ImageError as error:
             return self._rejected(file, str(error))
         item = preprocess.cut(rgb, find_item(rgb) or WHOLE_FRAME, self.crop_margin)

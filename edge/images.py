@@ -63,12 +63,15 @@ def read_image(source: Path | bytes, max_pixels: int = MAX_PIXELS, name: str | N
 
     EXIF rotation is applied; of an animation the first frame is taken; 16-bit grey is scaled; CMYK, grey, palette and
     transparency become RGB on white; a large JPEG comes at a half, a quarter or an eighth of its size.
-    `name` is what an ImageError calls bytes. The size is checked before anything is decoded.
+    `name` is what an ImageError calls bytes. The size is checked before anything is decoded; max_pixels counts after a
+    JPEG's reduction, which costs no memory.
     """
     name = name or (str(source) if isinstance(source, Path) else "image")
     with _opened(source, name) as stream:
         try:
             with _quiet, warnings.catch_warnings(action="ignore"), _open(stream) as image:
+                _check_size(image, max(max_pixels, MAX_PIXELS), name)
+                image.draft(None, (_DRAFT_PX, _DRAFT_PX))
                 _check_size(image, max_pixels, name)
                 return _pixels(image)
         except _DECODER_ERRORS as error:
@@ -111,7 +114,6 @@ def _check_size(image: Image.Image, max_pixels: int, name: str) -> None:
 
 
 def _pixels(image: Image.Image) -> Pixels:
-    image.draft(None, (_DRAFT_PX, _DRAFT_PX))
     image.load()
     rotation = _ROTATIONS.get(_orientation(image))
     rgb = _to_rgb(image)

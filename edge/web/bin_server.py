@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from threading import Lock
 from types import FrameType
 
@@ -34,6 +35,7 @@ from edge.web.view import View
 log = logging.getLogger(__name__)
 
 RATE = Rate(burst=20, per_s=1)  # pictures that one address may ask about
+MOST_PIXELS = 12_500_000  # a picture takes 14 bytes a pixel while it is read, and the bin lives in the same memory
 COMMIT_EVERY_S = 30.0
 
 
@@ -120,7 +122,8 @@ class _LateJudge:
                 one = self._settings.model_copy(
                     update={"model": self._settings.model.model_copy(update={"threads": 1})}
                 )
-                self._judge = self._stack.enter_context(app.judge(one))[0]
+                judge = self._stack.enter_context(app.judge(one))[0]
+                self._judge = replace(judge, max_pixels=MOST_PIXELS)
         return self._judge.verdict(source, file)
 
     def close(self) -> None:

@@ -26,7 +26,7 @@ from edge.web.counting import CONTENT_TYPE, Counts
 from edge.web.limits import Limiter, Rate
 from edge.web.passwords import Password, address_of, too_many
 from edge.web.problems import ApiError, on_api_error, on_http_error, response
-from edge.web.uploads import uploads
+from edge.web.uploads import Room, uploads
 
 PAGES = Path(__file__).parent / "pages"
 # No script or style that is not a file of ours, in nobody's frame, and nothing kept by proxies.
@@ -78,6 +78,7 @@ class _Api:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._limiter = Limiter(services.rate)
+        self._room = Room()
 
     def locked(self, handler: Handler) -> Handler:
         """The handler behind the password, where there is one."""
@@ -93,10 +94,11 @@ class _Api:
 
     async def classify(self, request: Request) -> Response:
         began_s = self._services.monotonic_s()
-        pictures = await uploads(request)
-        if wait_s := self._limiter.wait_s(address_of(request), began_s, len(pictures)):
-            raise too_many(wait_s)
-        verdicts = await self._services.asker.verdicts(pictures)
+        with self._room.shared() as take:
+            pictures = await uploads(request, take=take)
+            if wait_s := self._limiter.wait_s(address_of(request), began_s, len(pictures)):
+                raise too_many(wait_s)
+            verdicts = await self._services.asker.verdicts(pictures)
         self._services.counts.answered(verdicts, self._services.monotonic_s() - began_s)
         return _answer(verdicts)
 

@@ -10,6 +10,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from edge.errors import ConfigError
+from edge.web.patience import PatientProtocol
 
 MOST_CONNECTIONS = 128
 KEEP_ALIVE_S = 15
@@ -37,7 +38,7 @@ def configured(app: ASGIApp) -> uvicorn.Config:
     logging.getLogger("uvicorn").setLevel(logging.WARNING)  # what it does is said by those who call
     return uvicorn.Config(
         app,
-        http="h11",
+        http=PatientProtocol,
         ws="none",
         lifespan="off",
         log_config=None,

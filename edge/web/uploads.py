@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -16,6 +17,7 @@ from edge.web.problems import ApiError
 
 MAX_BYTES = 10_000_000  # of one request
 MAX_FILES = 20
+MOST_HELD = 40_000_000  # bytes of all requests at a time
 WITHIN_S = 30.0  # to send it all
 _UNNAMED = "image"
 
@@ -28,11 +30,44 @@ class Upload:
     content: bytes
 
 
-async def uploads(request: Request, max_bytes: int = MAX_BYTES, within_s: float = WITHIN_S) -> list[Upload]:
-    """At least one. Raises ApiError: 400, 408, 413."""
+Take = Callable[[int], None]
+
+
+class Room:
+    """How much all that is being uploaded may take together: many requests of few bytes, or few of many."""
+
+    def __init__(self, most_bytes: int = MOST_HELD) -> None:
+        self._free = most_bytes
+
+    @contextmanager
+    def shared(self) -> Iterator[Take]:
+        """Yields what takes a number of bytes until the end, or raises ApiError 503."""
+        taken = 0
+
+        def take(count: int) -> None:
+            nonlocal taken
+            if count > self._free:
+                raise ApiError(
+                    HTTPStatus.SERVICE_UNAVAILABLE,
+                    "too much is being uploaded; ask again",
+                    headers={"Retry-After": "2"},
+                )
+            self._free -= count
+            taken += count
+
+        try:
+            yield take
+        finally:
+            self._free += taken
+
+
+async def uploads(
+    request: Request, max_bytes: int = MAX_BYTES, within_s: float = WITHIN_S, take: Take = lambda _: None
+) -> list[Upload]:
+    """At least one. take: told of every byte that is kept. Raises ApiError: 400, 408, 413, and what take raises."""
     try:
         async with asyncio.timeout(within_s):
-            return await _uploads(request, max_bytes)
+            return await _uploads(request, max_bytes, take)
     except TimeoutError as error:
         raise ApiError(HTTPStatus.REQUEST_TIMEOUT, f"the pictures did not arrive within {within_s:g} s") from error
     except (MultiPartException, MultipartParseError) as error:
@@ -41,8 +76,8 @@ async def uploads(request: Request, max_bytes: int = MAX_BYTES, within_s: float 
         raise ApiError(HTTPStatus.BAD_REQUEST, "the connection ended early") from error
 
 
-async def _uploads(request: Request, max_bytes: int) -> list[Upload]:
-    body = _bounded(request, max_bytes)
+async def _uploads(request: Request, max_bytes: int, take: Take) -> list[Upload]:
+    body = _bounded(request, max_bytes, take)
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         content = b"".join([chunk async for chunk in body])
         if not content:
@@ -65,7 +100,7 @@ async def _form_files(headers: Headers, body: AsyncGenerator[bytes, None], max_b
         await form.close()
 
 
-async def _bounded(request: Request, max_bytes: int) -> AsyncGenerator[bytes, None]:
+async def _bounded(request: Request, max_bytes: int, take: Take) -> AsyncGenerator[bytes, None]:
     received = 0
     async for chunk in request.stream():
         received += len(chunk)
@@ -73,4 +108,5 @@ async def _bounded(request: Request, max_bytes: int) -> AsyncGenerator[bytes, No
             raise ApiError(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"more than {max_bytes / 1e6:g} MB; make the pictures smaller"
             )
+        take(len(chunk))
         yield chunk

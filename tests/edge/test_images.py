@@ -212,6 +212,13 @@ def test_the_limit_is_on_the_number_of_pixels() -> None:
         read_image(content, max_pixels=4999)
 
 
+def test_the_limit_counts_what_is_decoded_of_a_large_jpeg() -> None:
+    content = _encoded(Image.new("RGB", (4096, 3072)), "JPEG")
+    assert read_image(content, max_pixels=3_200_000).shape == (1536, 2048, 3)
+    with pytest.raises(ImageError, match="too many"):
+        read_image(content, max_pixels=3_000_000)
+
+
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "AVIF"])
 @pytest.mark.parametrize("share", [0.05, 0.5, 0.9])
 def test_a_cut_file_is_refused(tmp_path: Path, kind: str, share: float) -> None:

@@ -13,10 +13,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import uvicorn
 from PIL import Image
 from starlette.requests import Request
+from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
-from starlette.types import Message
+from starlette.types import Message, Receive, Scope, Send
 
 from edge import manifest
 from edge.classify import Judge
@@ -29,9 +31,11 @@ from edge.web.asking import Asker
 from edge.web.counting import Counts
 from edge.web.limits import Rate
 from edge.web.passwords import Password, read_password
+from edge.web.patience import PatientProtocol
 from edge.web.problems import ApiError
 from edge.web.server import Services, create
-from edge.web.uploads import Upload, uploads
+from edge.web.serving import configured, listen
+from edge.web.uploads import Room, Upload, uploads
 
 PLENTY = Rate(burst=1000, per_s=1000)
 MakeClient = Callable[..., TestClient]
@@ -186,6 +190,49 @@ def test_a_client_that_sends_slowly_is_given_up() -> None:
     with pytest.raises(ApiError, match="did not arrive within") as caught:
         asyncio.run(wait())
     assert caught.value.status == 408
+
+
+def test_what_is_uploaded_at_a_time_is_bounded_and_its_room_is_given_back() -> None:
+    room = Room(most_bytes=10)
+    with room.shared() as one, room.shared() as other:
+        one(8)
+        with pytest.raises(ApiError, match="ask again") as caught:
+            other(3)
+        other(2)
+    assert caught.value.status == 503
+    with room.shared() as again:
+        again(10)
+
+
+async def until_closed(port: int, said: bytes) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(said)
+    async with asyncio.timeout(20):
+        heard = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    return heard
+
+
+@pytest.mark.parametrize(
+    "said", [b"", b"GET /healthz HTTP/1.1\r\nHost: b", b"GET / HTTP/1.1\r\nHost: b\r\n\r\nGET /he"]
+)
+def test_a_connection_that_says_too_little_is_ended(said: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def home(scope: Scope, receive: Receive, send: Send) -> None:
+        await PlainTextResponse("fine")(scope, receive, send)
+
+    async def ask() -> bytes:
+        with listen("127.0.0.1", 0) as listener:
+            server = uvicorn.Server(configured(home))
+            serving = asyncio.create_task(server.serve([listener]))
+            try:
+                return await until_closed(listener.getsockname()[1], said)
+            finally:
+                server.should_exit = True
+                await serving
+
+    monkeypatch.setattr(PatientProtocol, "headers_within_s", 0.1)
+    assert asyncio.run(ask()).count(b"200 OK") == said.count(b"\r\n\r\n")
 
 
 def test_a_client_that_goes_away_is_no_error_of_ours() -> None:
