@@ -30,7 +30,7 @@ from edge.adapters.replay import ReplayCamera
 from edge.adapters.sqlite_outbox import SqliteOutbox, read_outbox
 from edge.adapters.systemd_notify import SystemdNotifier
 from edge.adapters.web_child import WebChild, starter
-from edge.classify import Judge, Verdict, expand, verdicts
+from edge.classify import Judge, expand, verdicts
 from edge.config import ChuteCompartment, Settings, SolenoidCompartment
 from edge.decision import Policy
 from edge.delivery import Delivery
@@ -48,6 +48,7 @@ from edge.presence import VisionTrigger
 from edge.reload import Reload, never, rejected
 from edge.reporter import Reporter
 from edge.state import BinState, Fill, Health, with_fault
+from edge.verdict import Verdict
 from edge.version import VERSION
 from edge.wire import state_json
 

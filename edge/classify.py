@@ -4,41 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
-
-from pydantic import JsonValue, TypeAdapter
 
 from edge import preprocess
 from edge.decision import Policy, decide
 from edge.errors import ImageError
 from edge.images import MAX_PIXELS, SUFFIXES, read_image
 from edge.locate import find_item
-from edge.model import WHOLE_FRAME, LabelProbability, ModelId
+from edge.model import WHOLE_FRAME, ModelId
 from edge.ports import Classifier
-
-
-class VerdictOutcome(StrEnum):
-    """What became of a picture."""
-
-    SORTED = "sorted"
-    ABSTAINED = "abstained"
-    REJECTED = "rejected"  # it could not be read; `reason` says why
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """The answer on one picture. Of a rejected one nothing is known but the reason."""
-
-    file: str
-    outcome: VerdictOutcome
-    label: str | None
-    confidence: float | None
-    compartment: str | None
-    compartment_confidence: float | None
-    reason: str | None
-    top: tuple[LabelProbability, ...]
-    model: ModelId
+from edge.verdict import Verdict, VerdictOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +70,3 @@ def _images_in(folder: Path) -> list[Path]:
     if not found:
         raise ImageError(f"{folder}: no image in this folder (looked for {', '.join(sorted(SUFFIXES))}).")
     return sorted(found)
-
-
-_VERDICT = TypeAdapter(Verdict)
-
-
-def to_json_dict(verdict: Verdict) -> dict[str, JsonValue]:
-    """The object that is printed or sent: the fields of Verdict in their order, `top` as [{"label", "p"}, ...]."""
-    document: dict[str, JsonValue] = _VERDICT.dump_python(verdict, mode="json")
-    return document

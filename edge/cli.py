@@ -22,11 +22,11 @@ from rich.console import Console
 from edge import app, checkup, config, demo, doctor, logs, watching
 from edge.bench import command as bench
 from edge.bench import plot, report
-from edge.classify import VerdictOutcome, to_json_dict
 from edge.config import Settings
 from edge.errors import ConfigError, SmartBinError
 from edge.lines import event_line, verdict_line
 from edge.reload import Reload
+from edge.verdict import VerdictOutcome, to_json_dict
 from edge.version import VERSION
 from edge.wire import parse_event
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from edge.classify import Verdict
 from edge.model import SortEvent
+from edge.verdict import Verdict
 
 
 def verdict_line(verdict: Verdict) -> str:

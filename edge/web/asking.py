@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Protocol
 
-from edge.classify import Verdict
+from edge.verdict import Verdict
 from edge.web.problems import ApiError
 from edge.web.uploads import Upload
 

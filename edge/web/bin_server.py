@@ -17,10 +17,10 @@ import uvicorn
 from starlette.routing import Route
 
 from edge import manifest
-from edge.classify import Judge, Verdict
 from edge.config import Settings
 from edge.feed import LARGEST, Packet, pack, unpack
-from edge.web.asking import Asker
+from edge.verdict import Verdict
+from edge.web.asking import Asker, Verdicts
 from edge.web.bin_metrics import StateCollector
 from edge.web.bin_pages import BinParts, routes
 from edge.web.counting import Counts
@@ -57,7 +57,7 @@ def run(line: socket.socket, settings: Settings) -> None:
         services = Services(asker, model, counts, RATE, lock=guard.reading)
         parts = BinParts(view, history, _sender(line), guard, settings.model.path / "README.md")
         more = [*routes(parts), Route("/try", page("try.html")), Route("/kiosk", page("kiosk.html"))]
-        server = uvicorn.Server(configured(create(services, more, home="bin.html")))
+        server = _Server(configured(create(services, more, home="bin.html")), view)
         asyncio.run(_serve(server, listener, line, view, history))
 
 
@@ -104,6 +104,16 @@ def _sender(line: socket.socket) -> Callable[[Packet], bool]:
     return send
 
 
+class _Server(uvicorn.Server):
+    def __init__(self, settings: uvicorn.Config, view: View) -> None:
+        super().__init__(settings)
+        self._view = view
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._view.end()
+        await super().shutdown(sockets)
+
+
 class _LateJudge:
     """Loads the model when the first picture is asked about: most bins are asked nothing."""
 
@@ -111,7 +121,7 @@ class _LateJudge:
         self._settings = settings
         self._lock = Lock()
         self._stack = ExitStack()
-        self._judge: Judge | None = None
+        self._judge: Verdicts | None = None
 
     def verdict(self, source: bytes, file: str) -> Verdict:
         """See Judge."""

@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from edge.classify import Verdict
 from edge.manifest import Manifest
+from edge.verdict import Verdict
 from edge.version import VERSION
 from edge.web.problems import MEDIA_TYPE
 from edge.web.uploads import MAX_BYTES, MAX_FILES

@@ -17,9 +17,9 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from edge.classify import Verdict, VerdictOutcome, to_json_dict
 from edge.errors import ModelError
 from edge.manifest import Manifest
+from edge.verdict import Verdict, VerdictOutcome, to_json_dict
 from edge.web import openapi
 from edge.web.asking import Asker
 from edge.web.counting import CONTENT_TYPE, Counts

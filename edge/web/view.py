@@ -29,7 +29,7 @@ class View:
     tray: bytes | None = None
     pictures: OrderedDict[str, bytes] = field(default_factory=OrderedDict)
     replies: dict[str, asyncio.Future[dict[str, Any]]] = field(default_factory=dict)
-    _viewers: set[asyncio.Queue[Told]] = field(default_factory=set)
+    _viewers: set[asyncio.Queue[Told | None]] = field(default_factory=set)
     _seen: str | None = None
 
     def take(self, packet: Packet) -> None:
@@ -63,15 +63,22 @@ class View:
             while True:
                 try:
                     async with asyncio.timeout(BEAT_S):
-                        event, data = await queue.get()
+                        told = await queue.get()
                 except TimeoutError:
                     yield b": still here\n\n"
-                else:
-                    yield f"event: {event}\ndata: {data}\n\n".encode()
+                    continue
+                if told is None:
+                    return
+                yield f"event: {told[0]}\ndata: {told[1]}\n\n".encode()
+
+    def end(self) -> None:
+        """Nobody is told anything more."""
+        for queue in self._viewers:
+            _put(queue, None)
 
     @contextmanager
-    def _viewer(self) -> Iterator[asyncio.Queue[Told]]:
-        queue: asyncio.Queue[Told] = asyncio.Queue(BEHIND)
+    def _viewer(self) -> Iterator[asyncio.Queue[Told | None]]:
+        queue: asyncio.Queue[Told | None] = asyncio.Queue(BEHIND)
         if self.state is not None:
             queue.put_nowait(("state", json.dumps(self.state)))
         if self._seen is not None:
@@ -84,9 +91,7 @@ class View:
 
     def _tell(self, event: str, data: bytes) -> None:
         for queue in self._viewers:
-            if queue.full():
-                queue.get_nowait()
-            queue.put_nowait((event, data.decode()))
+            _put(queue, (event, data.decode()))
 
     def _keep(self, event_id: str, picture: bytes) -> None:
         self.pictures[event_id] = picture
@@ -97,3 +102,10 @@ class View:
         waiting = self.replies.pop(str(reply.get("id")), None)
         if waiting is not None and not waiting.done():
             waiting.set_result(reply)
+
+
+def _put(queue: asyncio.Queue[Told | None], told: Told | None) -> None:
+    """In the place of the oldest where the viewer is behind."""
+    if queue.full():
+        queue.get_nowait()
+    queue.put_nowait(told)

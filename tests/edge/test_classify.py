@@ -10,9 +10,10 @@ from PIL import Image
 from tinymodel import COLOURS
 
 from edge.adapters.litert import LiteRtClassifier
-from edge.classify import Judge, VerdictOutcome, expand, to_json_dict, verdicts
+from edge.classify import Judge, expand, verdicts
 from edge.decision import Policy
 from edge.errors import ImageError, ModelError
+from edge.verdict import VerdictOutcome, to_json_dict
 
 _COMPARTMENTS = {
     "recycling": ["cardboard", "glass", "metal", "paper", "plastic"],

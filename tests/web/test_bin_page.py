@@ -194,5 +194,6 @@ def test_what_was_sorted_is_kept_when_the_bin_stops_while_somebody_watches(page:
         newest = page.get("/api/v1/events?limit=1")["events"][0]["seq"]
         page.bin.terminate()
         assert page.bin.wait() == 0
+    assert "Traceback" not in page.bin.log
     with closing(sqlite3.connect(page.bin.config.with_name("history.db"))) as db:
         assert db.execute("SELECT max(seq) FROM events").fetchone()[0] >= newest
