@@ -8,7 +8,7 @@ HOURS ?= 1
 SOAK_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help check lint test faults bench fuzz soak demo format hooks clean
+.PHONY: help check lint test faults bench fuzz soak lock audit demo format hooks clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -36,6 +36,12 @@ fuzz: ## 100,000 damaged inputs: commands, configuration, model.json, images; e.
 
 soak: ## sort for HOURS=1 at many times real speed while things go wrong; e.g. SOAK_ARGS="--kills --seed 7"
 	$(BIN)python tests/soak/soak.py --hours $(HOURS) $(SOAK_ARGS)
+
+lock: ## write what `setup.sh install` takes: every version and hash (systemd/requirements-*.txt)
+	$(BIN)python systemd/lock.py
+
+audit: ## known weaknesses of the pinned packages (pip-audit; needs its database on the network)
+	$(BIN)pip-audit --disable-pip --require-hashes $(foreach file,$(wildcard systemd/requirements-*.txt),-r $(file))
 
 demo: ## a simulated bin at work
 	./setup.sh demo

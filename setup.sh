@@ -30,7 +30,10 @@ Commands:
   test                 Make .venv here with everything, then run every check (`make check`).
   install              Install and start the service on this machine (a Raspberry Pi, or any Debian).
                        Kept if there: /etc/smart-bin/config.toml, /var/lib/smart-bin.
-  uninstall            Stop and remove the service; /etc/smart-bin and /var/lib/smart-bin stay.
+  uninstall [--purge]  Stop and remove the service; /etc/smart-bin and /var/lib/smart-bin stay, with --purge they and
+                       the user go too: configuration, passwords, and events that no broker has acknowledged.
+  bundle [DIR]         Make a folder (build/smart-bin) from which `install` works without a network, on 64-bit Pis and
+                       x86-64: for a stick.
 
 Options:
   --dry-run            Say every step, do none.
@@ -231,7 +234,7 @@ become_root() {
     can_be_root || die "$1 needs root: run it as root, or install sudo"
     say "$1 needs root: going on with sudo"
     exec sudo --preserve-env=PIP_INDEX_URL,PIP_EXTRA_INDEX_URL,PIP_FIND_LINKS,PIP_NO_INDEX,PIP_CERT,http_proxy,https_proxy \
-        "$HERE/setup.sh" "$1"
+        "$HERE/setup.sh" "$@"
 }
 
 # What picamera2 is built against must come from apt beside it; plain Debian has no picamera2, and no camera of a Pi.
@@ -285,9 +288,12 @@ copy_sources() {
     cp -R "$HERE/edge" "$HERE/convert" "$HERE/pyproject.toml" "$HERE/README.md" "$1/"
 }
 
-# Without this pip takes ml_dtypes 0.6, for that numpy 2, and apt's OpenCV and picamera2 fail beside numpy 2.
-keep_numpy_of_apt() {
-    /usr/bin/python3 -c 'import numpy; print(f"numpy=={numpy.__version__}")' >"$1"
+# pins VERSION: the file with every version and hash for that Python; `make lock` writes it.
+pins() { printf '%s/systemd/requirements-%s.txt' "$HERE" "$1"; }
+
+# Where packages come from: the bundle that this script is in, else as pip is configured.
+pip_sources() {
+    if [[ -d $HERE/wheels ]]; then printf '%s\n' --no-index --find-links "$HERE/wheels"; fi
 }
 
 copy_models() {
@@ -306,10 +312,15 @@ install_package() {
         trap 'rm -rf "$STAGE"' EXIT
     fi
     step "Copying the sources to $STAGE" copy_sources "$STAGE"
-    step "Noting which numpy apt has" keep_numpy_of_apt "$STAGE/constraints.txt"
-    # gpiozero is named because plain Bookworm's 1.6 is too old; the Raspberry Pi's own is new enough and stays
-    step "Installing the package and what apt lacks into $PREFIX/venv (about 60 MB to download)" \
-        "$PREFIX/venv/bin/pip" install --progress-bar off -c "$STAGE/constraints.txt" "$STAGE" "gpiozero>=2.0.1"
+    local version sources=()
+    version=$(/usr/bin/python3 -c 'import sys; print("{}.{}".format(*sys.version_info))')
+    mapfile -t sources < <(pip_sources)
+    [[ -f $(pins "$version") ]] || $DRY_RUN || die "no pinned packages for Python $version ($(pins "$version")); this system is not supported yet"
+    # no dependencies beyond these: pip would bring a numpy beside which apt's OpenCV and picamera2 fail
+    step "Installing what apt lacks into $PREFIX/venv, every file checked against its hash (about 60 MB)" \
+        "$PREFIX/venv/bin/pip" install --progress-bar off --no-deps --require-hashes "${sources[@]}" -r "$(pins "$version")"
+    step "Installing the package" \
+        "$PREFIX/venv/bin/pip" install --progress-bar off --no-deps --no-build-isolation --no-index "$STAGE"
     step "Copying the models to $PREFIX/models" copy_models
     step "Linking $COMMAND_LINK" ln -sfn "$PREFIX/venv/bin/smartbin" "$COMMAND_LINK"
 }
@@ -389,15 +400,65 @@ install_service() {
     say "Configuration: $ETC/config.toml   Logs: journalctl -u $UNIT   Help: smartbin --help"
 }
 
+# --- bundle ---
+
+# fetch PYTHON MACHINE WHERE: the wheels of one kind of computer, checked against their hashes.
+fetch() {
+    local platform platforms=()
+    for platform in manylinux_2_34 manylinux_2_31 manylinux_2_28 manylinux_2_27 manylinux_2_17 manylinux2014; do
+        platforms+=(--platform "${platform}_$2")
+    done
+    step "Fetching the packages for Python $1 on $2" "$(find_python)" -m pip download --quiet --progress-bar off --no-deps \
+        --only-binary :all: --require-hashes --python-version "$1" "${platforms[@]}" --dest "$3" -r "$(pins "$1")"
+}
+
+make_bundle() {
+    local target=${1:-$HERE/build/smart-bin} version machine
+    [[ ! -e $target || -e $target/wheels ]] || die "$target is there already, and is no bundle; name another folder"
+    open_log "$HERE/build/setup-bundle.log"
+    step "Copying this checkout to $target" mkdir -p "$target/wheels"
+    $DRY_RUN || cp -R "$HERE"/{edge,convert,models,systemd,docs,setup.sh,pyproject.toml,README.md,LICENSE} "$target/"
+    for version in 3.11 3.13; do
+        for machine in aarch64 x86_64; do fetch "$version" "$machine" "$target/wheels"; done
+    done
+    $DRY_RUN || find "$target" -name __pycache__ -type d -prune -exec rm -rf {} +
+    say "Made $target ($($DRY_RUN || du -sh "$target" | cut -f1)). On the Pi: sudo $target/setup.sh install"
+    say "Of apt's packages it needs: python3 python3-venv python3-numpy python3-opencv python3-gpiozero, on a Pi python3-picamera2 python3-lgpio"
+}
+
+# --- uninstall ---
+
+confirm_purge() {
+    local answer
+    [[ $1 == --yes ]] && return 0
+    [[ -t 0 ]] || die "uninstall --purge: say --yes too where nobody can be asked"
+    read -r -p "Delete $ETC and $STATE, with every event that no broker has acknowledged? [y/N] " answer
+    [[ $answer == [yY]* ]] || die "nothing was removed"
+}
+
+purge() {
+    step "Deleting $ETC and $STATE" rm -rf "$ETC" "$STATE"
+    if getent passwd "$SERVICE_USER" >/dev/null; then step "Removing the user $SERVICE_USER" userdel "$SERVICE_USER"; fi
+}
+
 uninstall_service() {
-    become_root uninstall
+    case ${1:-} in
+        '' | --purge) ;;
+        *) die "uninstall: unknown argument $1; see ./setup.sh --help" ;;
+    esac
+    become_root uninstall "$@"
+    [[ ${1:-} != --purge ]] || $DRY_RUN || confirm_purge "${2:-}"
     open_log /var/log/smart-bin-setup.log
     if [[ -e $UNIT_FILE ]]; then
         try "Stopping and disabling $UNIT" systemctl disable --now "$UNIT" || warn "it was not running"
     fi
     step "Removing the unit, the command and $PREFIX" rm -rf "$UNIT_FILE" "$DROP_IN_DIR" "$JOURNAL_FILE" "$COMMAND_LINK" "$PREFIX"
     if systemd_runs; then step "Telling systemd" systemctl daemon-reload; fi
-    say "Kept: $ETC and $STATE, and their user $SERVICE_USER; remove them by hand if you want them gone"
+    if [[ ${1:-} == --purge ]]; then
+        purge
+    else
+        say "Kept: $ETC and $STATE, and their user $SERVICE_USER; --purge removes them too"
+    fi
 }
 
 main() {
@@ -415,7 +476,8 @@ main() {
         demo) demo "$@" ;;
         test) run_tests ;;
         install) install_service ;;
-        uninstall) uninstall_service ;;
+        uninstall) uninstall_service "$@" ;;
+        bundle) make_bundle "$@" ;;
         *)
             [[ -z $command ]] || printf 'setup.sh: there is no command %s\n\n' "$command" >&2
             usage >&2

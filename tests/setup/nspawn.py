@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 TOOLS = {"debootstrap": "debootstrap", "systemd-nspawn": "systemd-container", "nsenter": "util-linux"}
-PYTHONS = {"bookworm": "3.11", "trixie": "3.13"}
 BASE = ("systemd", "systemd-sysv", "dbus", "python3-venv")
 FROM_APT = ("python3-numpy", "python3-opencv", "python3-gpiozero")
 
@@ -39,14 +37,6 @@ def make_rootfs(cache: Path, suite: str) -> Path:
     except RuntimeError as error:
         raise NoDebianError(str(error)) from error
     return partial.rename(rootfs)
-
-
-def make_wheelhouse(folder: Path, rootfs: Path, suite: str, requirements: Sequence[str]) -> Path:
-    """What pip will want in there, fetched out here with this machine's pip and its configuration."""
-    numpy = _run("chroot", str(rootfs), "python3", "-c", "import numpy; print(numpy.__version__)").strip()
-    command = (sys.executable, "-m", "pip", "download", "-q", "-d", str(folder))
-    _run(*command, "--only-binary=:all:", f"--python-version={PYTHONS[suite]}", f"numpy=={numpy}", *requirements)
-    return folder
 
 
 class NoDebianError(RuntimeError):

@@ -1,4 +1,7 @@
-"""`./setup.sh install` in a Debian with a real systemd: the service gets ready, sorts, comes back, can be removed."""
+"""A bundle, and `setup.sh install` from it in a Debian with a real systemd and no network.
+
+The service gets ready, sorts, comes back, can be removed.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,17 @@ import json
 import os
 import platform
 import shutil
-import tomllib
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from nspawn import TOOLS, Container, NoDebianError, cache_dir, make_rootfs, make_wheelhouse, wait_until
+from nspawn import TOOLS, Container, NoDebianError, cache_dir, make_rootfs, wait_until
 from PIL import Image
 from tinymodel import COLOURS
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 SUITE = os.environ.get("SMARTBIN_SUITE", "bookworm")  # or trixie
-WITHOUT_NETWORK = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/wheelhouse"}
 CONFIG = "/etc/smart-bin/config.toml"
 IN_CONTAINER = {
     'source = "picamera2"': 'source = "replay"\npath = "/pictures"\nloop = true',
@@ -47,10 +49,11 @@ def rootfs() -> Path:
 
 
 @pytest.fixture(scope="module")
-def wheelhouse(rootfs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
-    needed = [*project["project"]["dependencies"], *project["build-system"]["requires"], "gpiozero>=2.0.1"]
-    return make_wheelhouse(tmp_path_factory.mktemp("wheelhouse"), rootfs, SUITE, needed)
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("stick") / "smart-bin"
+    done = subprocess.run([CHECKOUT / "setup.sh", "bundle", folder], text=True, capture_output=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -76,13 +79,10 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def container(
-    rootfs: Path, wheelhouse: Path, own_config: Path, pictures: Path, tiny_model: Path
-) -> Iterator[Container]:
+def container(rootfs: Path, bundle: Path, own_config: Path, pictures: Path, tiny_model: Path) -> Iterator[Container]:
     """Booted, with a configuration that the user wrote, and `./setup.sh install` run once."""
     mounts = {
-        CHECKOUT: "/src",
-        wheelhouse: "/wheelhouse",
+        bundle: "/src",
         own_config: "/given",
         pictures: "/pictures",
         tiny_model: "/tiny-model",
@@ -92,7 +92,7 @@ def container(
         path.chmod(0o755 if path.is_dir() else 0o644)
     with Container(rootfs, mounts) as booted:
         booted.check("install", "-D", "-m", "0644", "/given/config.toml", CONFIG)
-        booted.check("/src/setup.sh", "install", **WITHOUT_NETWORK)
+        booted.check("/src/setup.sh", "install")
         yield booted
 
 
@@ -146,7 +146,7 @@ def test_stopped_it_ends_cleanly_and_soon(container: Container) -> None:
 
 
 def test_second_install_and_uninstall(container: Container) -> None:
-    container.check("/src/setup.sh", "install", **WITHOUT_NETWORK)
+    container.check("/src/setup.sh", "install")
     assert container.show("smart-bin", "ActiveState") == "active"
     assert container.run("cmp", "/given/config.toml", CONFIG).returncode == 0
     container.check("/src/setup.sh", "uninstall")
@@ -155,3 +155,16 @@ def test_second_install_and_uninstall(container: Container) -> None:
     container.check("test", "-f", CONFIG)
     container.check("test", "-f", "/var/lib/smart-bin/outbox.db")
     container.check("/src/setup.sh", "uninstall")  # once more is fine
+    assert "say --yes too" in container.run("/src/setup.sh", "uninstall", "--purge").stderr
+    container.check("test", "-f", CONFIG)
+    container.check("/src/setup.sh", "uninstall", "--purge", "--yes")
+    assert container.run("ls", "/etc/smart-bin").returncode != 0
+    assert container.run("ls", "/var/lib/smart-bin").returncode != 0
+    assert container.run("id", "smart-bin").returncode != 0
+
+
+def test_the_bundle_has_the_packages_of_every_pi(bundle: Path) -> None:
+    wheels = [path.name for path in (bundle / "wheels").glob("*.whl")]
+    for tag in ("cp311-manylinux", "cp313-manylinux"):
+        for machine in ("aarch64", "x86_64"):
+            assert [name for name in wheels if name.startswith("ai_edge_litert") and tag in name and machine in name]

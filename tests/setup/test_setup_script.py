@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
-COMMANDS = ("demo", "test", "install", "uninstall")
+COMMANDS = ("demo", "test", "install", "uninstall", "bundle")
 
 # Says what it was asked, like every stand-in; as python it makes an environment whose programs are stand-ins too.
 FAKE_PYTHON = """#!/bin/bash
