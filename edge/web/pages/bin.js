@@ -1,84 +1,166 @@
 // The page of a bin: everything comes from the API, and again whenever the bin tells.
+import { chart, hue } from "./chart.js";
 import { element, get, live, percent } from "./live.js";
-import { text } from "./texts.js";
+import { command } from "./login.js";
+import { markdown } from "./markdown.js";
+import { named, spoken, text } from "./texts.js";
 
 const by = (id) => document.getElementById(id);
 const MOST_ITEMS = 20;
+const DAYS = 14;
 const TRAY_EVERY_MS = 1000;
+const COUNT_EVERY_MS = 3000;
 let state = null;
 let connected = false;
+let counting = 0;
+const shown = {};
+
+// A screen reader says, and the focus loses, what is put there again: only what changed is.
+function changed(id, value) {
+  const now = JSON.stringify(value);
+  const is = shown[id] !== now;
+  shown[id] = now;
+  return is;
+}
+
+function say(id, words) {
+  if (by(id).textContent !== words) by(id).textContent = words;
+}
+
+function showWord() {
+  const word = !connected ? "offline" : state?.paused && state.state === "ready" ? "paused" : (state?.state ?? "starting");
+  by("word").className = `pill ${word}`;
+  document.body.classList.toggle("offline", !connected);
+  say("word", text(connected ? `state_${word}` : "no_line"));
+}
 
 function showState(now) {
   state = now;
-  document.title = by("name").textContent = now.bin_id;
-  by("word").textContent = text(now.paused ? "state_paused" : `state_${now.state}`);
-  by("since").textContent = text("since", { items: now.items, hours: Math.floor(now.uptime_s / 3600) });
-  by("pause").textContent = text(now.paused ? "resume" : "pause");
-  by("problems").replaceChildren(...[...now.faults, ...now.warnings].map((fault) => element("li", `${fault.part}: ${fault.message}`)));
-  by("compartments").tBodies[0].replaceChildren(...compartments(now).map((name) => compartmentRow(name, now)));
-  by("health").tBodies[0].replaceChildren(...healthRows(now));
+  document.title = now.bin_id;
+  say("name", now.bin_id);
+  showWord();
+  say("since", text("since", { items: now.items, time: lasting(now.uptime_s) }));
+  say("pause", text(now.paused ? "resume" : "pause"));
+  if (now.last) showVerdict(now.last);
+  if (changed("problems", [now.faults, now.warnings])) showProblems(now);
+  showCompartments(now);
+  const rows = healthRows(now);
+  if (changed("health", rows)) by("health").tBodies[0].replaceChildren(...rowsOf(rows));
 }
 
-function compartments(now) {
+function lasting(seconds) {
+  if (seconds < 3600) return text("minutes", { count: Math.floor(seconds / 60) });
+  if (seconds < 172800) return text("hours", { count: Math.floor(seconds / 3600) });
+  return text("day_count", { count: Math.floor(seconds / 86400) });
+}
+
+function showProblems({ faults, warnings }) {
+  const line = (kind) => (fault) => {
+    const item = element("li", "", kind);
+    item.append(element("strong", named("problem", fault.problem)), element("span", fault.message));
+    return item;
+  };
+  by("problems").replaceChildren(...faults.map(line("fault")), ...warnings.map(line("warning")));
+}
+
+function showVerdict(last) {
+  if (!changed("verdict", last.event_id)) return;
+  by("verdict").textContent = text(`outcome_${last.outcome}`, spoken(last));
+  by("verdict").append(element("small", last.reason ?? text("sure", { percent: percent(last.confidence) })));
+}
+
+function compartmentsOf(now) {
   return [...new Set([now.by_compartment, now.since_emptied, now.fill].flatMap(Object.keys))].sort();
 }
 
-function compartmentRow(name, now) {
-  const row = element("tr");
-  const fill = element("td");
-  const level = now.fill[name];
-  if (level === undefined || level === null) fill.textContent = "–";
-  else {
-    const meter = element("meter");
-    meter.value = level;
-    meter.high = 0.8;
-    meter.setAttribute("aria-label", `${name}: ${percent(level)}`);
-    fill.append(meter, ` ${percent(level)}`);
-  }
-  const actions = element("td");
-  actions.append(action(text("emptied"), name, "emptied"), " ", action(text("test_flap"), name, "test-flap"));
-  row.append(element("th", name), fill, element("td", now.since_emptied[name] ?? 0), element("td", now.by_compartment[name] ?? 0), actions);
-  return row;
+function showCompartments(now) {
+  const names = compartmentsOf(now);
+  if (changed("compartments", names)) by("compartments").replaceChildren(...names.map((name) => tile(name, names)));
+  names.forEach((name, number) => {
+    const [level, since, items] = by("compartments").children[number].querySelectorAll("dd");
+    since.textContent = now.since_emptied[name] ?? 0;
+    items.textContent = now.by_compartment[name] ?? 0;
+    if (changed(`fill ${name}`, [name in now.fill, now.fill[name]])) level.replaceChildren(...fillOf(name, now.fill[name]));
+  });
 }
 
-function action(words, compartment, command) {
+function fillOf(name, level) {
+  if (level === undefined || level === null) return [text(level === undefined ? "no_sensor" : "unknown")];
+  const meter = element("meter");
+  Object.assign(meter, { high: 0.8, optimum: 0, value: level });
+  meter.setAttribute("aria-label", text("fill_of", { compartment: named("compartment", name) }));
+  return [`${percent(level)} `, meter];
+}
+
+function tile(name, names) {
+  const made = element("li", "", hue(names, name));
+  const facts = element("dl");
+  for (const key of ["fill", "since_emptied", "items"]) facts.append(element("dt", text(key)), element("dd", "–"));
+  const actions = element("div", "", "actions");
+  actions.append(action("emptied", name), action("test-flap", name));
+  made.append(element("h3", named("compartment", name)), facts, actions);
+  delete shown[`fill ${name}`];
+  return made;
+}
+
+function action(order_, compartment) {
+  const words = text(order_);
   const button = element("button", words, "small");
+  const values = { compartment: named("compartment", compartment) };
   button.type = "button";
-  button.setAttribute("aria-label", `${words}: ${compartment}`);
+  button.setAttribute("aria-label", `${words}: ${values.compartment}`);
   button.addEventListener("click", () => {
-    if (confirm(text(`confirm_${command}`, { compartment }))) order(command, { compartment });
+    if (confirm(text(`confirm_${order_}`, values))) order(order_, { compartment });
   });
   return button;
 }
 
 function healthRows(now) {
-  const rows = {
-    health_temperature: now.health.temperature_c === null ? "–" : `${now.health.temperature_c} °C`,
-    health_broker: now.health.broker ?? text("fine"),
-    health_queued: now.queued,
-    health_dropped: now.dropped,
-    health_clock: text(now.health.clock_synced ? "fine" : "unsynced"),
-    health_model: `${now.model.name} ${now.model.version}`,
-    health_version: now.version,
+  const { temperature_c, broker, clock_synced } = now.health;
+  return {
+    [text("health_temperature")]: temperature_c === null ? text("unknown") : `${temperature_c} °C`,
+    [text("health_broker")]: broker ?? text("fine"),
+    [text("health_queued")]: now.queued,
+    [text("health_dropped")]: now.dropped,
+    [text("health_clock")]: text(clock_synced ? "fine" : "unsynced"),
+    [text("health_uptime")]: lasting(now.uptime_s),
+    [text("health_version")]: now.version,
   };
-  return Object.entries(rows).map(([key, value]) => {
+}
+
+function rowsOf(facts) {
+  return Object.entries(facts).map(([key, value]) => {
     const row = element("tr");
-    row.append(element("th", text(key)), element("td", value));
+    const head = element("th", key);
+    head.scope = "row";
+    row.append(head, element("td", value));
     return row;
   });
+}
+
+function showModel(model) {
+  const measured = Object.entries(model.metrics ?? {}).filter(([name]) => /^test_.*(accuracy|pictures)$/.test(name));
+  by("model").tBodies[0].replaceChildren(
+    ...rowsOf({
+      [text("name")]: `${model.name} ${model.version}`,
+      [text("labels")]: model.labels.map((label) => named("label", label)).join(", "),
+      ...Object.fromEntries(measured.map(([name, value]) => [text(`metric_${name}`), value <= 1 ? `${(value * 100).toFixed(1)} %` : value])),
+    }),
+  );
 }
 
 function showItem(event) {
   const item = element("li", "", `item ${event.outcome}`);
   const image = element("img");
   image.alt = "";
+  image.loading = "lazy";
   image.src = `/api/v1/events/${event.event_id}/picture.jpg`;
-  image.onerror = () => image.remove();
+  image.onerror = () => (image.hidden = true);
   const words = element("div");
   const when = new Date(event.time).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
   words.append(
-    element("strong", text(`outcome_${event.outcome}`, event)),
-    element("p", `${when} · ${event.label} · ${text("sure", { percent: percent(event.confidence) })}`),
+    element("strong", text(`outcome_${event.outcome}`, spoken(event))),
+    element("p", `${when} · ${named("label", event.label)} · ${text("sure", { percent: percent(event.confidence) })}`),
   );
   if (event.reason) words.append(element("p", event.reason));
   item.append(image, words);
@@ -88,72 +170,78 @@ function showItem(event) {
 function addItem(event) {
   by("items").prepend(showItem(event));
   while (by("items").children.length > MOST_ITEMS) by("items").lastChild.remove();
-  showDays();
+  countSoon();
 }
 
 function showSeen({ phase, box }) {
-  by("phase").textContent = text(`phase_${phase}`);
+  by("phase").hidden = false;
+  say("phase", text(`phase_${phase}`));
   by("box").hidden = !box;
   if (!box) return;
-  const [x, y, width, height] = box.map((share) => `${share * 100}%`);
-  Object.assign(by("box").style, { left: x, top: y, width, height });
+  const [left, top, width, height] = box.map((share) => `${share * 100}%`);
+  Object.assign(by("box").style, { left, top, width, height });
+}
+
+function countSoon() {
+  counting ||= setTimeout(async () => {
+    await showDays().catch(() => {}); // the line is away; again when it is back
+    counting = 0;
+  }, COUNT_EVERY_MS);
 }
 
 async function showDays() {
-  const { days } = await get("/api/v1/stats?days=14");
-  const most = Math.max(1, ...days.map((day) => day.items));
-  by("days").replaceChildren(
-    ...days.map((day) => {
-      const row = element("div", "", "day");
-      const bar = element("meter");
-      bar.max = most;
-      bar.value = day.items;
-      const parts = Object.entries(day.by_compartment).map(([name, count]) => `${name} ${count}`);
-      bar.setAttribute("aria-label", `${day.day}: ${day.items}`);
-      row.append(element("span", day.day), bar, element("span", day.items), element("small", parts.join(", ")));
-      return row;
-    }),
-  );
+  const { days } = await get(`/api/v1/stats?days=${DAYS}`);
+  const open = by("days").querySelector("details")?.open;
+  if (!changed("days", [days, by("days").clientWidth])) return;
+  by("days").replaceChildren(...chart(days, state ? compartmentsOf(state) : [], by("days").clientWidth));
+  by("days").querySelector("details").open = open ?? false;
 }
 
 async function order(name, wanted = {}) {
-  by("answer").className = "";
-  by("answer").textContent = text("asking");
+  by("answer").className = "soft";
+  say("answer", text("asking"));
   try {
-    const answer = await fetch(`/api/v1/commands/${name}`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(wanted),
-    });
-    const told = await answer.json();
-    by("answer").className = told.ok ? "" : "problem";
-    by("answer").textContent = told.ok ? text("done") : (told.message ?? told.detail);
+    const told = await command(name, wanted);
+    by("answer").className = told === null || told.ok ? "soft" : "problem";
+    say("answer", told === null ? "" : told.ok ? text("done") : told.message);
   } catch {
     by("answer").className = "problem";
-    by("answer").textContent = text("offline");
+    say("answer", text("offline"));
   }
 }
 
 function line(is) {
-  if (is && !connected) refresh();
+  const back = is && !connected;
   connected = is;
-  if (!is) by("word").textContent = text("no_line");
+  showWord();
+  if (back) refresh().catch(() => {}); // the line broke again; again when it is back
 }
 
 async function refresh() {
-  const [{ events }, card] = await Promise.all([get(`/api/v1/events?limit=${MOST_ITEMS}`), fetch("/api/v1/card")]);
+  const [{ events }, card, model] = await Promise.all([
+    get(`/api/v1/events?limit=${MOST_ITEMS}`),
+    fetch("/api/v1/card").then((answer) => answer.text()),
+    get("/api/v1/model"),
+  ]);
   by("items").replaceChildren(...events.map(showItem));
-  by("card").textContent = await card.text();
-  showDays();
+  showModel(model);
+  if (changed("card", card)) by("card").replaceChildren(...markdown(card));
+  await showDays();
 }
 
+// One picture after the other, so that a slow line is never asked for two.
 function showTray() {
-  if (!connected || document.hidden) return;
+  if (!connected || document.hidden) return void setTimeout(showTray, TRAY_EVERY_MS);
   const next = new Image();
-  next.onload = () => (by("tray").src = next.src);
+  Object.assign(next, { id: "tray", alt: text("tray_now") });
+  next.onload = () => (by("tray").replaceWith(next), setTimeout(showTray, TRAY_EVERY_MS));
+  next.onerror = () => setTimeout(showTray, TRAY_EVERY_MS);
   next.src = `/api/v1/tray.jpg?${Date.now()}`;
 }
 
+by("pause").textContent = text("pause");
 by("pause").addEventListener("click", () => order(state?.paused ? "resume" : "pause"));
-setInterval(showTray, TRAY_EVERY_MS);
+addEventListener("resize", countSoon);
+showWord();
+showTray();
 live({ state: showState, item: addItem, seen: showSeen, line });

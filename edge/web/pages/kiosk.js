@@ -1,46 +1,66 @@
 // The screen on a bin: what people have to know now, in a few big words.
+import { hue } from "./chart.js";
 import { live } from "./live.js";
-import { text } from "./texts.js";
+import { spoken, text } from "./texts.js";
 
 const SHOW_ITEM_MS = 6000;
+const TOLD = ["sorted", "abstained"]; // what else became of an item is a fault, and said as that
 let state = null;
 let phase = "empty";
 let item = null;
-let connected = false;
+let connected = null;
 let timer = 0;
 
 function view() {
-  if (!connected) return ["help", "kiosk_no_line", "kiosk_help_small"];
-  const problems = (state?.faults ?? []).map((fault) => fault.problem);
+  if (!connected || !state) return ["busy", "kiosk_no_line", connected === false ? "kiosk_no_line_small" : ""];
+  const problems = state.faults.map((fault) => fault.problem);
   if (problems.includes("hand_in_chute")) return ["help", "kiosk_hand", "kiosk_hand_small"];
   if (problems.includes("door_open")) return ["busy", "kiosk_door", "kiosk_door_small"];
   if (problems.includes("jam")) return ["help", "kiosk_jam", "kiosk_jam_small"];
   if (problems.length) return ["help", "kiosk_help", "kiosk_help_small"];
-  if (item?.outcome === "sorted") return ["sorted", "kiosk_sorted", "kiosk_sorted_small"];
+  if (item?.outcome === "sorted") return [`sorted ${hueOf(item)}`, "kiosk_sorted", "kiosk_sorted_small"];
   if (item) return ["unsure", "kiosk_unsure", "kiosk_unsure_small"];
-  if (state?.paused) return ["busy", "kiosk_paused", "kiosk_paused_small"];
-  if (phase === "moving" || phase === "settled") return ["busy", "kiosk_looking", "kiosk_looking_small"];
+  if (state.paused || state.state === "stopped") return ["busy", "kiosk_paused", "kiosk_paused_small"];
+  if (phase === "settled") return ["busy", "kiosk_looking", "kiosk_looking_small"];
   return ["idle", "kiosk_idle", "kiosk_idle_small"];
+}
+
+// As on the page of the bin, so that a compartment has one colour.
+function hueOf({ compartment }) {
+  const names = new Set([state.by_compartment, state.since_emptied, state.fill, { [compartment]: 1 }].flatMap(Object.keys));
+  return hue([...names].sort(), compartment);
+}
+
+function say(id, words) {
+  const place = document.getElementById(id);
+  if (place.textContent !== words) place.textContent = words; // a screen reader says it once
 }
 
 function show() {
   const [kind, big, small] = view();
   document.getElementById("screen").className = kind;
-  document.getElementById("big").textContent = text(big, item ?? {});
-  document.getElementById("small").textContent = text(small, item ?? {});
+  say("big", text(big, item ? spoken(item) : {}));
+  say("small", small && text(small, item ? spoken(item) : {}));
+}
+
+function forget() {
+  clearTimeout(timer);
+  item = null;
 }
 
 function take(event) {
+  if (!TOLD.includes(event.outcome)) return;
+  forget();
   item = event;
-  clearTimeout(timer);
-  timer = setTimeout(() => ((item = null), show()), SHOW_ITEM_MS);
+  timer = setTimeout(() => (forget(), show()), SHOW_ITEM_MS);
   show();
 }
 
-live({
-  state: (now) => ((state = now), show()),
-  seen: (now) => ((phase = now.phase), show()),
-  item: take,
-  line: (is) => ((connected = is), show()),
-});
+function see(now) {
+  if (now.phase === "settled" && phase !== "settled") forget(); // the next one lies there already
+  phase = now.phase;
+  show();
+}
+
+live({ state: (now) => ((state = now), show()), seen: see, item: take, line: (is) => ((connected = is), show()) });
 show();

@@ -1,5 +1,6 @@
 // Pictures that are chosen, dropped or pasted are asked about one after the other.
-import { text } from "./texts.js";
+import { element, percent } from "./live.js";
+import { named, spoken, text } from "./texts.js";
 
 const drop = document.getElementById("drop");
 const file = document.getElementById("file");
@@ -17,13 +18,6 @@ async function ask(picture) {
   return verdict;
 }
 
-function element(tag, content, className = "") {
-  const made = document.createElement(tag);
-  if (content) made.textContent = content;
-  if (className) made.className = className;
-  return made;
-}
-
 function bars(top) {
   const list = element("div", "", "bars");
   list.setAttribute("role", "group");
@@ -31,14 +25,10 @@ function bars(top) {
   for (const { label, p } of top.slice(0, BARS)) {
     const meter = element("meter");
     meter.value = p;
-    meter.setAttribute("aria-label", label);
-    list.append(element("span", label), meter, element("span", percent(p)));
+    meter.setAttribute("aria-label", named("label", label));
+    list.append(element("span", named("label", label)), meter, element("span", percent(p)));
   }
   return list;
-}
-
-function percent(share) {
-  return `${Math.round(share * 100)} %`;
 }
 
 function show(picture, verdict) {
@@ -46,9 +36,10 @@ function show(picture, verdict) {
   const image = element("img");
   image.alt = "";
   image.src = URL.createObjectURL(picture);
-  image.onload = image.onerror = () => URL.revokeObjectURL(image.src);
+  image.onload = () => URL.revokeObjectURL(image.src);
+  image.onerror = () => (image.onload(), (image.hidden = true));
   const words = element("div");
-  words.append(element("h2", text(verdict.outcome, verdict)), element("p", picture.name));
+  words.append(element("h2", text(verdict.outcome, spoken(verdict))), element("p", picture.name));
   if (verdict.confidence) words.append(element("p", text("sure", { percent: percent(verdict.confidence) })));
   if (verdict.reason) words.append(element("p", verdict.reason));
   words.append(bars(verdict.top ?? []));

@@ -1,0 +1,50 @@
+// Commands and the password that they need. It stays in this page's memory, until "lock" or until the page is left.
+import { text } from "./texts.js";
+
+const by = (id) => document.getElementById(id);
+// from elsewhere the browser itself has asked for the password already, and sends it along
+const browserKnows = !["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
+let password = null;
+
+function asked() {
+  by("password").value = "";
+  by("login").returnValue = "";
+  by("login").showModal();
+  return new Promise((resolve) => {
+    by("login").addEventListener("close", () => resolve(by("login").returnValue ? by("password").value : null), { once: true });
+  });
+}
+
+function keep(value) {
+  password = value;
+  by("lock").hidden = value === null;
+}
+
+function header() {
+  if (password === null) return {};
+  const bytes = new TextEncoder().encode(`:${password}`);
+  return { authorization: `Basic ${btoa(String.fromCharCode(...bytes))}` };
+}
+
+// What the bin answers: {ok, message}; null where nobody gave a password.
+export async function command(name, wanted) {
+  if (!browserKnows && password === null) {
+    const given = await asked();
+    if (given === null) return null;
+    keep(given);
+  }
+  const answer = await fetch(`/api/v1/commands/${name}`, {
+    method: "POST",
+    headers: { "content-type": "application/json", ...header() },
+    body: JSON.stringify(wanted),
+    credentials: browserKnows ? "same-origin" : "omit", // else a wrong one opens the browser's own window
+  });
+  const told = await answer.json();
+  if (answer.status === 401) {
+    keep(null);
+    return { ok: false, message: text("wrong_password") };
+  }
+  return { ok: told.ok ?? false, message: told.message ?? told.detail };
+}
+
+by("lock").addEventListener("click", () => keep(null));

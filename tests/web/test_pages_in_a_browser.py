@@ -1,0 +1,260 @@
+"""The pages in real Chromium, served by the real web process of a bin; its bin is played by the test, over the line."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from bin_process import config_text
+from broker_fixtures import free_port, wait_until
+from PIL import Image
+from tinymodel import COLOURS, write_tiny_model
+
+from edge import config
+from edge.adapters.web_child import starter
+from edge.feed import LARGEST, Kind, Packet, pack, unpack
+from edge.model import Fault, ModelId, Problem
+from edge.state import BinState, paused, ready, with_fault
+from edge.wire import state_json
+
+PASSWORD = "sesame"
+WITHIN_S = 60.0
+HAND = Fault("chute", "a hand is in the chute; take it out", Problem.HAND_IN_CHUTE)
+SORTED = {"outcome": "sorted", "label": "glass", "compartment": "recycling", "confidence": 0.97, "reason": None}
+ABSTAINED = {**SORTED, "outcome": "abstained", "compartment": "landfill", "reason": "unsure"}
+
+pytestmark = pytest.mark.slow
+
+
+class PlayedBin:
+    """The bin's end of the line: says what the test wants, and does what it is told."""
+
+    def __init__(self, folder: Path) -> None:
+        (folder / "password").write_text(PASSWORD)
+        self.port = free_port()
+        web = f'[web]\nenabled = true\nport = {self.port}\npassword_file = "{folder}/password"\n'
+        text = config_text(write_tiny_model(folder / "model"), folder, 1, folder).replace("[mqtt]", f"{web}[mqtt]")
+        (folder / "config.toml").write_text(text)
+        self._settings = config.load(folder / "config.toml", {}).model_dump_json()
+        self.state = ready(BinState("lobby-1", ModelId("tiny", "1", "ab"), "1"))
+        self.asked: list[str] = []
+        self.seq = 0
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._process = starter(self._settings, os.environ)(theirs.fileno())
+        Thread(target=self._answer, args=(self._line,), daemon=True).start()
+        self.become(self.state)
+
+    def stop(self) -> None:
+        self._line.shutdown(socket.SHUT_RDWR)
+        self._line.close()
+        self._process.wait(30)
+
+    def become(self, state: BinState) -> None:
+        self.state = state
+        self._say(Kind.STATE, state_json(state))
+
+    def see(self, phase: str) -> None:
+        self._say(Kind.SEEN, json.dumps({"phase": phase, "box": None, "change": 0.0}).encode())
+
+    def handle(self, event: dict[str, Any]) -> None:
+        self.seq += 1
+        told = {**event, "event_id": f"id-{self.seq}", "seq": self.seq, "time": "2026-11-25T12:00:00.000Z"}
+        self._say(Kind.ITEM, json.dumps(told).encode())
+
+    def _say(self, kind: Kind, text: bytes) -> None:
+        self._line.send(pack(Packet(kind, text)))
+
+    def _answer(self, line: socket.socket) -> None:
+        with suppress(OSError):
+            while received := line.recv(LARGEST):
+                command = unpack(received)
+                self.asked.append(name := command.text.decode())
+                self.become(paused(self.state, name == "pause"))
+                reply = {"command": name, "id": json.loads(command.data)["id"], "ok": True}
+                line.send(pack(Packet(Kind.REPLY, json.dumps(reply).encode())))
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlayedBin]:
+    bin_ = PlayedBin(tmp_path_factory.mktemp("bin"))
+    yield bin_
+    bin_.stop()
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+    program, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not (program and driver):
+        pytest.skip("chromium and chromium-driver are not installed")
+    options = webdriver.ChromeOptions()
+    options.binary_location = program
+    for argument in (
+        "headless", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "disable-background-networking",
+        "disable-component-update", "disable-sync", "no-first-run", f"user-data-dir={tmp_path_factory.mktemp('user')}",
+    ):  # fmt: skip
+        options.add_argument(f"--{argument}")
+    browser = webdriver.Chrome(options, webdriver.ChromeService(driver))
+    browser.set_script_timeout(WITHIN_S)
+    yield browser
+    browser.quit()
+
+
+@pytest.fixture
+def show(chromium: Any, played: PlayedBin) -> Callable[[str], Any]:
+    """Opens a page of a bin that is ready; the tests share a browser."""
+
+    def opened(path: str) -> Any:
+        played.become(ready(BinState("lobby-1", played.state.model, "1")))
+        wait_until(lambda: _loads(chromium, played.url + path), WITHIN_S)
+        return chromium
+
+    return opened
+
+
+def _loads(browser: Any, url: str) -> bool:
+    """False while the server starts."""
+    with suppress(Exception):  # selenium's tree of errors is not imported where it may be missing
+        browser.get(url)
+        return bool(browser.title.strip()) and browser.current_url.startswith("http")
+    return False
+
+
+def text_of(browser: Any, selector: str) -> str:
+    return str(browser.execute_script("return document.querySelector(arguments[0])?.textContent ?? ''", selector))
+
+
+def says(browser: Any, selector: str, words: str) -> None:
+    wait_until(lambda: words in text_of(browser, selector), WITHIN_S)
+
+
+def give_password(browser: Any, password: str) -> None:
+    wait_until(lambda: browser.execute_script("return document.getElementById('login').open"), WITHIN_S)
+    browser.find_element("id", "password").send_keys(password + "\n")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", ["/", "/kiosk", "/try", "/docs"])
+def test_axe_finds_nothing(show: Callable[[str], Any], played: PlayedBin, path: str, scheme: str) -> None:
+    package = find_spec("axe_core_python")
+    if package is None or package.origin is None:
+        pytest.skip("axe-core-python is not installed")
+    browser = show(path)
+    # without movement: a colour on its way to another has a contrast of its own
+    wanted = {"prefers-color-scheme": scheme, "prefers-reduced-motion": "reduce"}
+    features = [{"name": name, "value": value} for name, value in wanted.items()]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    played.become(with_fault(played.state, Fault("camera", "check its cable", Problem.CAMERA_LOST)))
+    played.handle(ABSTAINED)
+    wait_until(lambda: browser.execute_script("return document.body.innerText.length > 10"), WITHIN_S)
+    browser.execute_script(Path(package.origin).with_name("axe.min.js").read_text(encoding="utf-8"))
+    found = browser.execute_async_script("axe.run().then(arguments[0])")
+    assert [(rule["id"], rule["nodes"][0]["html"]) for rule in found["violations"]] == []
+    assert len(found["passes"]) > 10
+
+
+def test_the_password_is_asked_for_once_and_a_wrong_one_said(show: Callable[[str], Any], played: PlayedBin) -> None:
+    browser = show("/")
+    says(browser, "#word", "Ready")
+    played.asked.clear()
+    browser.find_element("id", "pause").click()
+    give_password(browser, "open")
+    says(browser, "#answer", "not the password")
+    assert played.asked == []
+    browser.find_element("id", "pause").click()
+    give_password(browser, PASSWORD)
+    says(browser, "#word", "Paused")
+    browser.find_element("id", "pause").click()
+    says(browser, "#word", "Ready")
+    assert played.asked == ["pause", "resume"]
+
+
+def test_a_flap_moves_only_after_a_confirmation(show: Callable[[str], Any], played: PlayedBin) -> None:
+    browser = show("/")
+    played.become(BinState("lobby-1", played.state.model, "1", state="ready", by_compartment={"recycling": 1}))
+    says(browser, "#compartments", "Recycling")
+    played.asked.clear()
+    button = browser.find_element("css selector", "[aria-label='Test flap: Recycling']")
+    button.click()
+    browser.switch_to.alert.dismiss()
+    button.send_keys("\n")  # by keyboard; a new state has not taken the focus away
+    assert "hands" in browser.switch_to.alert.text
+    browser.switch_to.alert.accept()
+    give_password(browser, PASSWORD)
+    wait_until(lambda: played.asked == ["test-flap"], WITHIN_S)
+
+
+def test_items_come_live_stay_few_and_are_no_markup(show: Callable[[str], Any], played: PlayedBin) -> None:
+    browser = show("/")
+    says(browser, "#word", "Ready")
+    for _ in range(25):
+        played.handle({**SORTED, "label": "<b>glass", "reason": "<img src=x>"})
+        played.see("empty")
+    wait_until(lambda: browser.execute_script("return document.querySelectorAll('#items li').length") == 20, WITHIN_S)
+    says(browser, "#items li", "<b>glass → Recycling")
+    assert not browser.find_elements("css selector", "#items b")
+    says(browser, "#days table", "25" if played.seq == 25 else str(played.seq))
+
+
+def test_the_kiosk_says_where_it_went_and_what_to_do(show: Callable[[str], Any], played: PlayedBin) -> None:
+    browser = show("/kiosk")
+    says(browser, "#big", "Put it on the tray")
+    played.see("settled")
+    says(browser, "#big", "Let me see")
+    played.see("empty")
+    played.handle(SORTED)
+    says(browser, "#big", "Glass")
+    says(browser, "#small", "Recycling")
+    played.handle(ABSTAINED)
+    says(browser, "#big", "Not sure")
+    says(browser, "#small", "Landfill")
+    played.become(with_fault(played.state, HAND))
+    says(browser, "#big", "Please take your hand out")
+    played.become(ready(BinState("lobby-1", played.state.model, "1")))
+    says(browser, "#big", "Put it on the tray")
+
+
+def test_pictures_are_tried_and_what_is_none_is_said(show: Callable[[str], Any], tmp_path: Path) -> None:
+    browser = show("/try")
+    says(browser, "h1", "What is it")
+    Image.new("RGB", (160, 120), COLOURS["glass"]).save(tmp_path / "glass.png")
+    (tmp_path / "letter.png").write_text("no picture")
+    browser.find_element("id", "file").send_keys(f"{tmp_path / 'glass.png'}\n{tmp_path / 'letter.png'}")
+    says(browser, ".answer.sorted", "Recycling")
+    says(browser, ".answer.rejected", "letter.png")
+    assert len(browser.find_elements("css selector", ".answer.sorted meter")) == 3
+
+
+def test_a_lost_line_is_said_and_found_again(show: Callable[[str], Any], played: PlayedBin) -> None:
+    browser = show("/")
+    says(browser, "#word", "Ready")
+    played.stop()
+    says(browser, "#word", "No connection")
+    played.start()
+    says(browser, "#word", "Ready")
+
+
+@pytest.mark.parametrize("width", [360, 768])
+@pytest.mark.parametrize("path", ["/", "/kiosk", "/try", "/docs"])
+def test_nothing_is_wider_than_a_phone(show: Callable[[str], Any], path: str, width: int) -> None:
+    browser = show(path)
+    size = {"width": width, "height": 640, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
