@@ -34,6 +34,7 @@ from edge.classify import Judge, expand, verdicts
 from edge.config import ChuteCompartment, Settings, SolenoidCompartment
 from edge.decision import Policy
 from edge.delivery import Delivery
+from edge.discovery import Announced, announcement
 from edge.errors import ConfigError, FlapError, SmartBinError
 from edge.fill import Reach
 from edge.flap_settings import AnyFlap, ChuteFlap, FlapSettings, ServoFlap, SolenoidFlap
@@ -367,7 +368,7 @@ def publisher_for(settings: Settings) -> Publisher:
     mqtt = settings.mqtt
     if not mqtt.enabled:
         return NoPublisher()
-    return PahoPublisher(broker_settings(settings))
+    return PahoPublisher(replace(broker_settings(settings), announcement=announced_by(settings)))
 
 
 def web_for(settings: Settings) -> Sequence[WebChild]:
@@ -393,8 +394,25 @@ def tell(message: bytes, *hearers: Callable[[bytes], None]) -> None:
 
 def broker_settings(settings: Settings) -> BrokerSettings:
     """[mqtt] as the publisher takes it."""
-    wanted = settings.mqtt.model_dump(exclude={"enabled", "pictures"})
+    wanted = settings.mqtt.model_dump(exclude={"enabled", "pictures", "discovery"})
     return BrokerSettings(bin_id=settings.bin.id, **wanted)
+
+
+def announced_by(settings: Settings) -> bytes:
+    """What Home Assistant is told; nothing where that is off."""
+    if not settings.mqtt.discovery:
+        return b""
+    sensors = [name for name, compartment in settings.compartments.items() if compartment.fill is not None]
+    told = Announced(
+        bin_id=settings.bin.id,
+        base=f"{settings.mqtt.prefix}/{settings.bin.id}",
+        model=settings.model.path.name,
+        compartments=list(settings.compartments),
+        sensors=sensors,
+        commands=settings.mqtt.commands,
+        pictures=settings.mqtt.pictures,
+    )
+    return announcement(told)
 
 
 def wall_time() -> str:

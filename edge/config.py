@@ -251,7 +251,7 @@ class ChuteSettings(Section):
 class MqttSettings(Section):
     """[mqtt]. The password is read from a file, never written here. commands: whether cmd/<name> is listened to.
 
-    pictures: whether the command snapshot may have the tray published.
+    pictures: whether the command snapshot may have the tray published. discovery: whether Home Assistant is told.
     """
 
     enabled: bool = True
@@ -266,6 +266,7 @@ class MqttSettings(Section):
     prefix: Annotated[str, Field(pattern=r"^[^+#/\s][^+#\s]*$")] = "smartbin"
     commands: bool = False
     pictures: bool = False
+    discovery: bool = True
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -25,6 +25,7 @@ class BrokerSettings:
     cert_file: Path | None = None
     key_file: Path | None = None
     commands: bool = False  # whether to listen to them
+    announcement: bytes = b""  # for Home Assistant; empty: none
 
     @property
     def client_id(self) -> str:

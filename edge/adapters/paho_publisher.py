@@ -21,6 +21,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from edge import discovery
 from edge.adapters import broker_trouble
 from edge.adapters.broker_settings import BrokerSettings, others_can_read, read_password, tls_context
 from edge.errors import PublishError
@@ -253,8 +254,7 @@ class PahoPublisher:
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
-        if settings.commands:
-            client.on_message = self._on_message
+        client.on_message = self._on_message
         # With this callback publish() never writes to the socket itself, it only wakes loop(): one thread, one writer.
         client.on_socket_register_write = lambda *_: None
         return client
@@ -304,6 +304,10 @@ class PahoPublisher:
         client.publish(self._settings.topic("status"), b"online", qos=1, retain=True)
         if self._settings.commands:
             client.subscribe(self._settings.topic(COMMANDS), qos=1)
+        if self._settings.announcement:
+            # in this order: what was announced before comes back before it is replaced
+            client.subscribe([(discovery.topic(self._settings.bin_id), 1), (discovery.ONLINE_TOPIC, 1)])
+            self._announce(client, self._settings.announcement)
         link.connected = True
         log.info("connected to the broker %s:%d", self._settings.host, self._settings.port)
         self._line_trouble = None
@@ -318,7 +322,21 @@ class PahoPublisher:
         if flags.is_disconnect_packet_from_server:
             link.reason = reason
 
-    def _on_message(self, _client: Client, _link: _Link, message: MQTTMessage) -> None:
+    def _announce(self, client: Client, announcement: bytes) -> None:
+        client.publish(discovery.topic(self._settings.bin_id), announcement, qos=1, retain=True)
+
+    def _on_message(self, client: Client, _link: _Link, message: MQTTMessage) -> None:
+        ours = self._settings.announcement
+        if message.topic == discovery.ONLINE_TOPIC:
+            if message.payload == b"online" and not message.retain:
+                self._announce(client, ours)
+        elif message.topic == discovery.topic(self._settings.bin_id):
+            if (cleaned := discovery.without_ghosts(ours, bytes(message.payload))) is not None:
+                self._announce(client, cleaned)
+        else:
+            self._take_in(message)
+
+    def _take_in(self, message: MQTTMessage) -> None:
         if len(self._inbox) < INBOX:
             name = message.topic.rpartition("/")[2]
             self._inbox.append(Received(name, bytes(message.payload[:KEPT]), message.retain))
