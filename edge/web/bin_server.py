@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import replace
+from functools import partial
 from threading import Lock
 from types import FrameType
 
@@ -20,6 +21,7 @@ from edge import manifest
 from edge.config import Settings
 from edge.feed import LARGEST, Packet, pack, unpack
 from edge.verdict import Verdict
+from edge.web import bin_openapi, openapi
 from edge.web.asking import Asker, Verdicts
 from edge.web.bin_metrics import StateCollector
 from edge.web.bin_pages import BinParts, routes
@@ -57,7 +59,8 @@ def run(line: socket.socket, settings: Settings) -> None:
         services = Services(asker, model, counts, RATE, lock=guard.reading)
         parts = BinParts(view, history, _sender(line), guard, settings.model.path / "README.md")
         more = [*routes(parts), Route("/try", page("try.html")), Route("/kiosk", page("kiosk.html"))]
-        server = _Server(configured(create(services, more, home="bin.html")), view)
+        described = partial(openapi.document, more=bin_openapi.paths(), messages=bin_openapi.MESSAGES)
+        server = _Server(configured(create(services, more, "bin.html", described)), view)
         asyncio.run(_serve(server, listener, line, view, history))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -11,6 +12,7 @@ from edge.verdict import Verdict
 from edge.version import VERSION
 from edge.web.problems import MEDIA_TYPE
 from edge.web.uploads import MAX_BYTES, MAX_FILES
+from edge.wire import SCHEMA
 
 Document = dict[str, Any]
 
@@ -29,9 +31,11 @@ _TEXT = {"text/plain": {"schema": {"type": "string"}}}
 _PICTURE = {"type": "string", "format": "binary"}
 
 
-def document(*, locked: bool) -> Document:
-    """locked: whether a password is asked for."""
+def document(*, locked: bool, more: Document | None = None, messages: Mapping[str, type] | None = None) -> Document:
+    """locked: whether a password is asked for. more: further paths. messages: what they answer, by its name there."""
     schemas: Document = {"Problem": _PROBLEM}
+    for name, kind in (messages or {}).items():
+        schemas |= _message(kind, name)
     for name, kind in (("Verdict", Verdict), ("Manifest", Manifest)):
         schema = TypeAdapter(kind).json_schema(mode="serialization", ref_template=_REF)
         schemas |= schema.pop("$defs", {})
@@ -42,9 +46,12 @@ def document(*, locked: bool) -> Document:
         "info": {"title": "Smart bin", "version": VERSION, "description": "Says what is on a picture of waste."},
         "paths": {
             "/api/v1/classify": {"post": {**_classify(locked=locked), **guard}},
-            "/api/v1/model": {"get": {**_get("The model: labels, input, figures", _json("Manifest"), locked), **guard}},
-            "/healthz": {"get": _get("Whether it is well", _TEXT)},
-            "/metrics": {"get": _get("For Prometheus", _TEXT)},
+            "/api/v1/model": {
+                "get": {**read("The model: labels, input, figures", json_of("Manifest"), locked=locked), **guard}
+            },
+            "/healthz": {"get": read("Whether it is well", _TEXT)},
+            "/metrics": {"get": read("For Prometheus", _TEXT)},
+            **(more or {}),
         },
         "components": {
             "schemas": schemas,
@@ -63,7 +70,7 @@ def _classify(*, locked: bool) -> Document:
         "required": ["file"],
         "properties": {"file": {"type": "array", "items": _PICTURE, "minItems": 1, "maxItems": MAX_FILES}},
     }
-    problems = {
+    told = {
         "400": "no picture in it, or a form that cannot be read",
         "408": "it did not arrive in time",
         "413": f"more than {MAX_BYTES / 1e6:g} MB",
@@ -83,23 +90,39 @@ def _classify(*, locked: bool) -> Document:
                 "description": "one object for one picture, a list for several, in order",
                 "content": {"application/json": {"schema": {"oneOf": [one, several]}}},
             },
-            **_problems(problems, locked),
+            **problems(told, locked=locked),
         },
     }
 
 
-def _get(summary: str, content: Document, locked: bool = False) -> Document:
+def read(summary: str, content: Document, told: dict[str, str] | None = None, *, locked: bool = False) -> Document:
+    """An operation that changes nothing. told: what each other status says."""
     return {
         "summary": summary,
-        "responses": {"200": {"description": "fine", "content": content}, **_problems({}, locked)},
+        "responses": {"200": {"description": "fine", "content": content}, **problems(told or {}, locked=locked)},
     }
 
 
-def _json(name: str) -> Document:
+def parameter(name: str, where: str, schema: Document) -> Document:
+    """where: query or path."""
+    return {"name": name, "in": where, "required": where == "path", "schema": schema}
+
+
+def json_of(name: str) -> Document:
+    """The content of an answer whose schema has this name."""
     return {"application/json": {"schema": {"$ref": _REF.format(model=name)}}}
 
 
-def _problems(told: dict[str, str], locked: bool) -> Document:
+def _message(kind: type, name: str) -> Document:
+    """A message of edge.wire and what it refers to: schemas by name."""
+    schema = TypeAdapter(kind).json_schema(mode="serialization", ref_template=_REF)
+    schemas: Document = schema.pop("$defs", {})
+    schema["properties"] = {"schema": {"const": SCHEMA, "type": "integer"}, **schema["properties"]}
+    return {**schemas, name: schema}
+
+
+def problems(told: dict[str, str], *, locked: bool) -> Document:
+    """The responses that say what is wrong, by status."""
     told = told | ({"401": "the password is missing or wrong", "429": "too many requests"} if locked else {})
     content = {MEDIA_TYPE: {"schema": {"$ref": _REF.format(model="Problem")}}}
     return {status: {"description": text, "content": content} for status, text in sorted(told.items())}

@@ -56,9 +56,14 @@ class Services:
     monotonic_s: Callable[[], float] = time.monotonic
 
 
-def create(services: Services, more: Sequence[BaseRoute] = (), home: str = "try.html") -> Starlette:
-    """The application. more: further routes. home: the page at /."""
-    api = _Api(services)
+def create(
+    services: Services,
+    more: Sequence[BaseRoute] = (),
+    home: str = "try.html",
+    document: Callable[..., openapi.Document] = openapi.document,
+) -> Starlette:
+    """The application. more: further routes. home: the page at /. document: makes the OpenAPI document."""
+    api = _Api(services, document)
     routes = [
         Route("/", page(home)),
         Route("/docs", page("docs.html")),
@@ -75,8 +80,9 @@ def create(services: Services, more: Sequence[BaseRoute] = (), home: str = "try.
 
 
 class _Api:
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, document: Callable[..., openapi.Document]) -> None:
         self._services = services
+        self._document = document
         self._limiter = Limiter(services.rate)
         self._room = Room()
 
@@ -112,7 +118,7 @@ class _Api:
         return Response(self._services.counts.text(), headers={"Content-Type": CONTENT_TYPE})
 
     async def openapi(self, _: Request) -> Response:
-        return JSONResponse(openapi.document(locked=self._services.password is not None))
+        return JSONResponse(self._document(locked=self._services.password is not None))
 
 
 def _answer(verdicts: list[Verdict]) -> Response:

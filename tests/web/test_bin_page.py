@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -130,6 +131,21 @@ def test_commands_need_the_password_and_do_what_they_say(page: Page) -> None:
     wait_until(lambda: not page.get("/api/v1/state")["paused"])
     status, _ = page.ask("/api/v1/commands/pause", b"[" * 3000, password=PASSWORD)
     assert status == 400
+
+
+@pytest.mark.slow
+def test_every_path_of_the_bin_is_described_and_answers_as_described(page: Page) -> None:
+    document = page.get("/api/openapi.json")
+    described = set(document["paths"])
+    assert described >= {f"/api/v1/{name}" for name in ("state", "events", "stats", "live", "commands/{name}", "model")}
+    for name, path in {"State": "/api/v1/state", "Event": "/api/v1/events"}.items():
+        answer = page.get(path)
+        message = answer["events"][0] if name == "Event" else answer
+        assert message.keys() == document["components"]["schemas"][name]["properties"].keys()
+    text = json.dumps(document)
+    references = set(re.findall(r"#/components/schemas/(\w+)", text))
+    assert references <= set(document["components"]["schemas"])
+    assert "#/$defs" not in text
 
 
 @pytest.mark.slow

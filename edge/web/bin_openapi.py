@@ -1,0 +1,105 @@
+"""What the OpenAPI document says of the paths that only a bin has."""
+
+from __future__ import annotations
+
+from edge.commands import REQUESTS, Answer
+from edge.model import SortEvent
+from edge.state import BinState
+from edge.web.openapi import Document, json_of, parameter, problems, read
+
+MESSAGES = {"Event": SortEvent, "State": BinState, "Answer": Answer}
+
+_JPEG = {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}
+_COUNTS = {"type": "object", "additionalProperties": {"type": "integer"}}
+_DAY = {
+    "type": "object",
+    "required": ["day", "items", "by_compartment", "by_label", "by_outcome"],
+    "properties": {
+        "day": {"type": "string", "format": "date"},
+        "items": {"type": "integer"},
+        **dict.fromkeys(("by_compartment", "by_label", "by_outcome"), _COUNTS),
+    },
+}
+_STATS = {
+    "type": "object",
+    "required": ["days", "items"],
+    "properties": {"days": {"type": "array", "items": _DAY}, "items": {"type": "integer"}},
+}
+_EVENTS = {
+    "type": "object",
+    "required": ["events", "next"],
+    "properties": {
+        "events": {"type": "array", "items": {"$ref": "#/components/schemas/Event"}},
+        "next": {"type": ["integer", "null"], "description": "before_seq of the next page"},
+    },
+}
+_LIMIT = {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}
+_BEFORE = {"type": "integer", "minimum": 0, "maximum": 2**62}
+_DAYS = {"type": "integer", "minimum": 0, "maximum": 365, "default": 30}
+_NONE = {"404": "there is none"}
+_NOT_YET = {"503": "the bin has said nothing yet"}
+_WRONG = {"400": "not a number that can be"}
+_FAR = {"403": "without a password only its own computer may look"}
+
+
+def paths() -> Document:
+    """By path; behind the password but on the bin's own computer."""
+    return {
+        "/api/v1/state": _get("What the bin is doing", json_of("State"), _NOT_YET),
+        "/api/v1/events": _get(
+            "What was sorted, newest first",
+            {"application/json": {"schema": _EVENTS}},
+            _WRONG,
+            parameter("limit", "query", _LIMIT),
+            parameter("before_seq", "query", _BEFORE),
+        ),
+        "/api/v1/events/{event_id}/picture.jpg": _get(
+            "The item; of the last 50", _JPEG, _NONE, parameter("event_id", "path", {"type": "string"})
+        ),
+        "/api/v1/stats": _get(
+            "Counts by day (UTC), oldest first",
+            {"application/json": {"schema": _STATS}},
+            _WRONG,
+            parameter("days", "query", _DAYS),
+        ),
+        "/api/v1/tray.jpg": _get("The tray now", _JPEG, _NONE),
+        "/api/v1/card": _get("The model card", {"text/markdown": {"schema": {"type": "string"}}}, {}),
+        "/api/v1/live": _get(
+            "Server-sent events: state, item, seen (phase, box, change)",
+            {"text/event-stream": {"schema": {"type": "string"}}},
+            {"503": "too many are watching"},
+        ),
+        "/api/v1/commands/{name}": {"post": _command()},
+    }
+
+
+def _get(summary: str, content: Document, told: dict[str, str], *parameters: Document) -> Document:
+    return {"get": {**read(summary, content, told | _FAR), "parameters": list(parameters), "security": _HERE_OR_KNOWN}}
+
+
+def _command() -> Document:
+    told = {
+        "400": "the body is no small JSON object",
+        "401": "the password is missing or wrong",
+        "403": "commands are off, or a page of another site asked",
+        "404": "there is no such command",
+        "429": "too many wrong passwords",
+        "503": "the bin does not answer",
+    }
+    answer = json_of("Answer")
+    return {
+        "summary": "Have the bin do something",
+        "parameters": [parameter("name", "path", {"type": "string", "enum": sorted(REQUESTS)})],
+        "requestBody": {
+            "content": {"application/json": {"schema": {"type": "object"}, "example": {"compartment": "recycling"}}}
+        },
+        "responses": {
+            "200": {"description": "done", "content": answer},
+            "409": {"description": "the bin will not, `refusal` says why", "content": answer},
+            **problems(told, locked=False),
+        },
+        "security": [{"password": []}],
+    }
+
+
+_HERE_OR_KNOWN: list[Document] = [{}, {"password": []}]
