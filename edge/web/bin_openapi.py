@@ -83,7 +83,7 @@ def _command() -> Document:
         "401": "the password is missing or wrong",
         "403": "commands are off, or a page of another site asked",
         "404": "there is no such command",
-        "429": "too many wrong passwords",
+        "429": "too many commands, or too many wrong passwords",
         "503": "the bin does not answer",
     }
     answer = json_of("Answer")

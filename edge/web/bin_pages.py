@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,15 +18,19 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from edge.commands import REQUESTS
+from edge.commands import REQUESTS, Answer, Command, parse
 from edge.feed import Kind, Packet
 from edge.web.guard import Guard
 from edge.web.history import History
+from edge.web.limits import Limiter, Rate
+from edge.web.passwords import too_many
 from edge.web.problems import ApiError
 from edge.web.view import View
+from edge.wire import state_json
 
 ANSWER_WITHIN_S = 10.0  # a flap that is tested moves before it answers
 MOST_BYTES = 2000
+COMMANDS = Rate(burst=8, per_s=0.8)  # fewer than the bin takes, see edge.admission: those of MQTT come through too
 MOST_EVENTS, MOST_DAYS = 200, 365
 
 
@@ -59,6 +64,7 @@ def routes(parts: BinParts) -> list[BaseRoute]:
 class _Pages:
     def __init__(self, parts: BinParts) -> None:
         self._parts = parts
+        self._limiter = Limiter(COMMANDS)
 
     async def state(self, _: Request) -> Response:
         if self._parts.view.state is None:
@@ -96,29 +102,39 @@ class _Pages:
         name = request.path_params["name"]
         if name not in REQUESTS:
             raise ApiError(HTTPStatus.NOT_FOUND, f"the commands are {', '.join(REQUESTS)}")
-        wanted = {"id": f"web-{uuid.uuid4()}", "time": datetime.now(UTC).isoformat()}
-        answer = await self._ask(name, {**await _object(request), **wanted})
-        return JSONResponse(answer, HTTPStatus.OK if answer.get("ok") else HTTPStatus.CONFLICT)
+        wanted = await _object(request)
+        if wait_s := self._limiter.wait_s("", time.monotonic()):
+            raise too_many(wait_s)
+        own = {"id": f"web-{uuid.uuid4()}", "time": datetime.now(UTC).isoformat()}
+        payload = json.dumps({**wanted, **own}).encode()
+        # the bin could not tell whose it is to what it cannot read
+        found = parse(name, payload)
+        answer = json.loads(state_json(found)) if isinstance(found, Answer) else await self._ask(found, payload)
+        return JSONResponse(answer, HTTPStatus.OK if answer["ok"] else HTTPStatus.CONFLICT)
 
-    async def _ask(self, name: str, wanted: dict[str, Any]) -> dict[str, Any]:
+    async def _ask(self, command: Command, payload: bytes) -> dict[str, Any]:
         replies = self._parts.view.replies
         waiting: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-        replies[wanted["id"]] = waiting
+        replies[command.request.id] = waiting
         try:
-            if self._parts.send(Packet(Kind.COMMAND, name.encode(), json.dumps(wanted).encode())):
+            if self._parts.send(Packet(Kind.COMMAND, command.name.encode(), payload)):
                 async with asyncio.timeout(ANSWER_WITHIN_S):
                     return await waiting
         except TimeoutError:
             pass
         finally:
-            replies.pop(wanted["id"], None)
+            replies.pop(command.request.id, None)
         raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "the bin does not answer; is it starting, or its camera away?")
 
 
 async def _object(request: Request) -> dict[str, Any]:
-    body = await request.body() if int(request.headers.get("content-length", 0)) <= MOST_BYTES else b"["
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST_BYTES:
+            break
     try:
-        found = json.loads(body or b"{}")
+        found = json.loads(body or b"{}") if len(body) <= MOST_BYTES else None
     except ValueError:
         found = None
     if not isinstance(found, dict):

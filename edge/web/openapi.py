@@ -33,7 +33,7 @@ _PICTURE = {"type": "string", "format": "binary"}
 
 def document(*, locked: bool, more: Document | None = None, messages: Mapping[str, type] | None = None) -> Document:
     """locked: whether a password is asked for. more: further paths. messages: what they answer, by its name there."""
-    schemas: Document = {"Problem": _PROBLEM}
+    schemas: Document = {"ProblemDetails": _PROBLEM}
     for name, kind in (messages or {}).items():
         schemas |= _message(kind, name)
     for name, kind in (("Verdict", Verdict), ("Manifest", Manifest)):
@@ -124,5 +124,5 @@ def _message(kind: type, name: str) -> Document:
 def problems(told: dict[str, str], *, locked: bool) -> Document:
     """The responses that say what is wrong, by status."""
     told = told | ({"401": "the password is missing or wrong", "429": "too many requests"} if locked else {})
-    content = {MEDIA_TYPE: {"schema": {"$ref": _REF.format(model="Problem")}}}
+    content = {MEDIA_TYPE: {"schema": {"$ref": _REF.format(model="ProblemDetails")}}}
     return {status: {"description": text, "content": content} for status, text in sorted(told.items())}

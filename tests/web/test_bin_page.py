@@ -126,6 +126,8 @@ def test_commands_need_the_password_and_do_what_they_say(page: Page) -> None:
     wait_until(lambda: page.get("/api/v1/state")["paused"])
     status, answer = page.command("test-flap", compartment="cellar")
     assert (status, answer["refusal"]) == (409, "invalid")
+    status, answer = page.command("test-flap", nonsense="\ud800")
+    assert (status, answer["refusal"]) == (409, "invalid"), "also what cannot be read is answered at once"
     assert page.command("nonsense")[0] == 404
     assert page.command("resume")[1]["ok"]
     wait_until(lambda: not page.get("/api/v1/state")["paused"])
