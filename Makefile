@@ -8,7 +8,7 @@ HOURS ?= 1
 SOAK_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help check lint test faults bench fuzz soak lock audit demo format hooks clean
+.PHONY: help check lint test faults bench fuzz soak lock audit docs-mqtt demo format hooks clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -42,6 +42,9 @@ lock: ## write what `setup.sh install` takes: every version and hash (systemd/re
 
 audit: ## known weaknesses of the pinned packages (pip-audit; needs its database on the network)
 	$(BIN)pip-audit --disable-pip --require-hashes $(foreach file,$(wildcard systemd/requirements-*.txt),-r $(file))
+
+docs-mqtt: ## write docs/mqtt (JSON Schema, AsyncAPI) from the code
+	$(BIN)python docs/mqtt/write.py
 
 demo: ## a simulated bin at work
 	./setup.sh demo
