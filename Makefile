@@ -1,6 +1,6 @@
 # The tools of .venv where there is one (./setup.sh test makes it), else those on the PATH.
 BIN := $(if $(wildcard .venv/bin/python),.venv/bin/)
-SCRIPTS := setup.sh .ci/run .githooks/pre-commit $(wildcard docs/*/*.sh tests/*/*.sh)
+SCRIPTS := setup.sh .ci/run .githooks/pre-commit $(wildcard docs/*/*.sh tests/*/*.sh tests/*/*/*.sh)
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 FUZZ_ARGS ?=
@@ -8,7 +8,7 @@ HOURS ?= 1
 SOAK_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help check lint test faults bench fuzz soak lock audit docs-mqtt demo format hooks clean
+.PHONY: help check lint test faults virtual-pi bench fuzz soak lock audit docs-mqtt demo format hooks clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -27,6 +27,9 @@ test: ## pytest; choose with PYTEST_ARGS="-k presence" or "-m 'not slow'"
 
 faults: ## what a bin survives: camera, flap, hand, model, disk, broker, clock, heat (docs/FAULTS.md)
 	$(BIN)python -m pytest tests/faults $(PYTEST_ARGS)
+
+virtual-pi: ## as root: install on an emulated arm64 machine, kill it, cut its power (docs/VIRTUAL-PI.md)
+	SMARTBIN_VIRTUAL_PI=1 $(BIN)python -m pytest tests/virtual_pi $(PYTEST_ARGS)
 
 bench: ## loop, start, memory, the model in every runtime; e.g. BENCH_ARGS="--runs 20"
 	$(BIN)python tests/bench/bench.py $(BENCH_ARGS)
