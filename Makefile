@@ -6,9 +6,10 @@ BENCH_ARGS ?=
 FUZZ_ARGS ?=
 HOURS ?= 1
 SOAK_ARGS ?=
+WEB_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help check lint test faults virtual-pi bench fuzz soak lock audit docs-mqtt demo format hooks clean
+.PHONY: help check lint test faults virtual-pi bench fuzz soak bench-web lock audit docs-mqtt demo format hooks clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -39,6 +40,9 @@ fuzz: ## 100,000 damaged inputs: commands, configuration, model.json, images; e.
 
 soak: ## sort for HOURS=1 at many times real speed while things go wrong; e.g. SOAK_ARGS="--kills --seed 7"
 	$(BIN)python tests/soak/soak.py --hours $(HOURS) $(SOAK_ARGS)
+
+bench-web: ## what the page costs the sorting, and the API against Flask and Keras; e.g. WEB_ARGS="--items 12"
+	$(BIN)python tests/bench/web.py $(WEB_ARGS)
 
 lock: ## write what `setup.sh install` takes: every version and hash (systemd/requirements-*.txt)
 	$(BIN)python systemd/lock.py
