@@ -25,6 +25,13 @@ class FinePwmPin(LGPIOPin):  # type: ignore[misc]  # gpiozero has no types
         self._pwm = (frequency, value * 100)
         lgpio.tx_pwm(self.factory._handle, self._number, *self._pwm)
 
+    def _set_frequency(self, value: float | None) -> None:
+        pulsed = self._pwm
+        super()._set_frequency(value)
+        if pulsed and not self._pwm:
+            # lgpio ends in the middle of a pulse, and the pin would stay high
+            lgpio.gpio_write(self.factory._handle, self._number, 0)
+
 
 def open_factory() -> Any:
     """Open the Pi's GPIO chip. Raises lgpio.error, OSError or GPIOZeroError."""

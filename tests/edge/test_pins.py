@@ -28,6 +28,7 @@ class FakeLgpio(ModuleType):
         self.busy: set[int] = set()
         self.outputs: set[int] = set()
         self.pwm: list[tuple[int, float, float]] = []
+        self.high: dict[int, bool] = {}
         self.chips_open = 0
 
     def gpiochip_open(self, chip: int) -> int:
@@ -54,10 +55,11 @@ class FakeLgpio(ModuleType):
         return 0
 
     def gpio_write(self, handle: int, gpio: int, level: int) -> None:
-        pass
+        self.high[gpio] = bool(level)
 
     def tx_pwm(self, handle: int, gpio: int, frequency: float, duty: float) -> None:
         self.pwm.append((gpio, frequency, duty))
+        self.high[gpio] = True  # it begins within a pulse, and ends within one
 
 
 @pytest.fixture
@@ -81,6 +83,13 @@ def test_a_servo_on_a_pi_gets_pulses_finer_than_a_per_cent(lgpio: FakeLgpio) -> 
     # 30 degrees is a pulse of 1.833 ms and -90 degrees one of 0.5 ms, both in 20 ms; each change is told in two calls
     assert duties == [9.167, 9.167, 2.5]
     assert lgpio.pwm[-1][1:] == (0, 0)
+
+
+def test_a_servo_at_rest_is_not_left_in_the_middle_of_a_pulse(lgpio: FakeLgpio) -> None:
+    with GpioFlaps(FlapSettings({"a": ServoFlap(12)}), sleep=lambda seconds: None) as flaps:
+        assert lgpio.high == {12: False}
+        assert flaps.sort("a").ok
+        assert lgpio.high == {12: False}
 
 
 def test_closing_the_flaps_closes_the_chip_that_they_opened(lgpio: FakeLgpio) -> None:
