@@ -63,6 +63,7 @@ async function askAll(pictures) {
 }
 
 file.addEventListener("change", () => askAll([...file.files]));
+if (file.files.length) askAll([...file.files]); // chosen before this script was there
 document.addEventListener("paste", (event) => askAll([...event.clipboardData.files]));
 for (const kind of ["dragover", "dragleave", "drop"]) {
   drop.addEventListener(kind, (event) => {
