@@ -119,7 +119,7 @@ def test_state_and_status_are_retained_and_a_clean_close_says_offline(
         wait_until(lambda: len(listener.heard) == 3)
         assert listener.heard[2] == Heard("smartbin/lobby-1/status", b"offline", False)
     assert "Will message specified" in mosquitto.log
-    assert "Client smartbin-lobby-1 disconnected." in mosquitto.log
+    wait_until(lambda: "Client smartbin-lobby-1 disconnected." in mosquitto.log)
     assert not publisher.connected
     assert publisher.publish("event", b"") is None
     with closing(mosquitto.listen("smartbin/lobby-1/status")) as later:

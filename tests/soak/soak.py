@@ -78,14 +78,16 @@ class Soak:
         self._stage = Stage(self._bin, self._broker, model, {})
         self._outbox = folder / "outbox.db"
 
-    def run(self, items: float, seconds: float) -> Result:
-        """Until so many items were sorted, or for so long."""
+    def run(self, items: float, seconds: float, mishaps: int = 0) -> Result:
+        """Until so many items were sorted and so many mishaps have happened, or for so long."""
         listener = self._broker.listen("smartbin/e2e/event")
         result, began_s = Result(), time.monotonic()
         self._bin.start()
         self._bin.wait_for_items(1)
         next_s = began_s + self._every_s
-        while len(listener.heard) < items and time.monotonic() - began_s < seconds:
+        while time.monotonic() - began_s < seconds:
+            if len(listener.heard) >= items and result.mishaps.total() >= mishaps:
+                break
             time.sleep(LOOK_EVERY_S)
             self._look(result, len(listener.heard))
             if time.monotonic() >= next_s:

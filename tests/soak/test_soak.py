@@ -22,7 +22,7 @@ MOVED = Counter({EVENTS[0].compartment: 3})
 @pytest.mark.broker
 @pytest.mark.skipif(PROGRAM is None, reason="mosquitto is not installed")
 def test_nothing_is_lost_while_everything_goes_wrong(tmp_path: Path) -> None:
-    result = Soak(tmp_path, seed=2, kills=True, every_s=2.0).run(items=200, seconds=60)
+    result = Soak(tmp_path, seed=2, kills=True, every_s=2.0).run(items=200, seconds=200, mishaps=3)
     assert result.mishaps.total() >= 3
     assert result.events > 0
     assert (result.gaps, result.doubled, result.unannounced) == (0, 0, 0)
