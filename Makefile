@@ -47,8 +47,8 @@ bench-web: ## what the page costs the sorting, and the API against Flask and Ker
 lock: ## write what `setup.sh install` takes: every version and hash (systemd/requirements-*.txt)
 	$(BIN)python systemd/lock.py
 
-audit: ## known weaknesses of the pinned packages (pip-audit; needs its database on the network)
-	$(BIN)pip-audit --disable-pip --require-hashes $(foreach file,$(wildcard systemd/requirements-*.txt),-r $(file))
+audit: ## known weaknesses of the pinned packages (pip install pip-audit); fails where its database does not answer
+	$(BIN)pip-audit --strict --disable-pip --require-hashes $(foreach file,$(wildcard systemd/requirements-*.txt),-r $(file))
 
 docs-mqtt: ## write docs/mqtt (JSON Schema, AsyncAPI) from the code
 	$(BIN)python docs/mqtt/write.py
