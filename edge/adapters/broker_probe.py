@@ -9,7 +9,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersi
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.adapters import broker_trouble
-from edge.adapters.broker_settings import BrokerSettings, read_password, tls_context
+from edge.adapters.broker_settings import BrokerSettings, identify
 from edge.doctor_checks import BrokerAnswer
 from edge.errors import PublishError
 
@@ -53,10 +53,7 @@ class _Visit:
         self._client.on_disconnect = lambda client, userdata, flags, reason, properties: self._reasons.put(None)
 
     def __enter__(self) -> _Visit:
-        if self._settings.username is not None:
-            self._client.username_pw_set(self._settings.username, read_password(self._settings))
-        if context := tls_context(self._settings):
-            self._client.tls_set_context(context)
+        identify(self._client, self._settings)
         return self
 
     def __exit__(self, *exc: object) -> None:

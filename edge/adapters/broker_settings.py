@@ -7,6 +7,8 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
+from paho.mqtt.client import Client
+
 from edge.errors import PublishError
 
 
@@ -48,6 +50,14 @@ def read_password(settings: BrokerSettings) -> str | None:
     if not lines or not lines[0]:
         raise PublishError(f"mqtt.password_file {settings.password_file}: it is empty; write the password into it")
     return lines[0]
+
+
+def identify(client: Client, settings: BrokerSettings) -> None:
+    """Give the client name, password and certificates, for its next connection. Raises PublishError."""
+    if settings.username is not None:
+        client.username_pw_set(settings.username, read_password(settings))
+    if (context := tls_context(settings)) is not None:
+        client.tls_set_context(context)
 
 
 def others_can_read(path: Path) -> bool:

@@ -23,7 +23,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from edge import discovery
 from edge.adapters import broker_trouble
-from edge.adapters.broker_settings import BrokerSettings, others_can_read, read_password, tls_context
+from edge.adapters.broker_settings import BrokerSettings, identify, others_can_read, read_password, tls_context
 from edge.errors import PublishError
 from edge.ports import Received
 
@@ -247,10 +247,7 @@ class PahoPublisher:
         client.connect_timeout = CONNECT_S
         client.max_inflight_messages_set(IN_FLIGHT + 2)  # room for `online` and `offline`: nothing waits inside paho
         client.will_set(settings.topic("status"), b"offline", qos=1, retain=True)
-        if settings.username is not None:
-            client.username_pw_set(settings.username, read_password(settings))
-        if (context := tls_context(settings)) is not None:
-            client.tls_set_context(context)
+        identify(client, settings)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish

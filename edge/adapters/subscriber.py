@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import time
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
@@ -14,7 +15,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.adapters import broker_trouble
-from edge.adapters.broker_settings import BrokerSettings, read_password, tls_context
+from edge.adapters.broker_settings import BrokerSettings, identify
 from edge.errors import PublishError
 
 NAMES = ("status", "state", "event")
@@ -37,10 +38,7 @@ class Subscriber:
 
     def __enter__(self) -> Self:
         settings = self._settings
-        if settings.username is not None:
-            self._client.username_pw_set(settings.username, read_password(settings))
-        if context := tls_context(settings):
-            self._client.tls_set_context(context)
+        identify(self._client, settings)
         try:
             self._client.connect(settings.host, settings.port)
         except (OSError, ValueError) as error:
@@ -63,10 +61,11 @@ class Subscriber:
         self._client.loop_stop()
 
     def messages(self, within_s: float) -> Iterator[tuple[str, bytes]]:
-        """Topics and payloads, until none has come for so long."""
-        while True:
+        """Topics and payloads that come within so long."""
+        until_s = time.monotonic() + within_s
+        while (left_s := until_s - time.monotonic()) > 0:
             try:
-                yield self._messages.get(timeout=within_s)
+                yield self._messages.get(timeout=left_s)
             except queue.Empty:
                 return
 
