@@ -1,6 +1,6 @@
 # The tools of .venv where there is one (./setup.sh test makes it), else those on the PATH.
 BIN := $(if $(wildcard .venv/bin/python),.venv/bin/)
-SCRIPTS := setup.sh .ci/run .githooks/pre-commit $(wildcard docs/*/*.sh tests/*/*.sh tests/*/*/*.sh)
+SCRIPTS := setup.sh .ci/run .githooks/pre-commit $(wildcard systemd/*.sh docs/*/*.sh tests/*/*.sh tests/*/*/*.sh)
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 FUZZ_ARGS ?=

@@ -402,24 +402,18 @@ install_service() {
 
 # --- bundle ---
 
-# fetch PYTHON MACHINE WHERE: the wheels of one kind of computer, checked against their hashes.
-fetch() {
-    local platform platforms=()
-    for platform in manylinux_2_34 manylinux_2_31 manylinux_2_28 manylinux_2_27 manylinux_2_17 manylinux2014; do
-        platforms+=(--platform "${platform}_$2")
-    done
-    step "Fetching the packages for Python $1 on $2" "$(find_python)" -m pip download --quiet --progress-bar off --no-deps \
-        --only-binary :all: --require-hashes --python-version "$1" "${platforms[@]}" --dest "$3" -r "$(pins "$1")"
-}
-
 make_bundle() {
-    local target=${1:-$HERE/build/smart-bin} version machine
+    local target=${1:-$HERE/build/smart-bin} python version machine
     [[ ! -e $target || -e $target/wheels ]] || die "$target is there already, and is no bundle; name another folder"
     open_log "$HERE/build/setup-bundle.log"
     step "Copying this checkout to $target" mkdir -p "$target/wheels"
     $DRY_RUN || cp -R "$HERE"/{edge,convert,models,systemd,docs,setup.sh,pyproject.toml,README.md,LICENSE} "$target/"
+    python=$(find_python)
     for version in 3.11 3.13; do
-        for machine in aarch64 x86_64; do fetch "$version" "$machine" "$target/wheels"; done
+        for machine in aarch64 x86_64; do
+            step "Fetching the packages for Python $version on $machine" \
+                "$HERE/systemd/fetch-wheels.sh" "$python" "$version" "$machine" "$target/wheels"
+        done
     done
     $DRY_RUN || find "$target" -name __pycache__ -type d -prune -exec rm -rf {} +
     say "Made $target ($($DRY_RUN || du -sh "$target" | cut -f1)). On the Pi: sudo $target/setup.sh install"

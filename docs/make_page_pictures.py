@@ -9,7 +9,6 @@ import argparse
 import io
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -23,7 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from selenium import webdriver
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "web"))
+
+from headless import chromium
 
 DOCS = Path(__file__).resolve().parent
 REPOSITORY = DOCS.parent
@@ -37,7 +39,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--items", type=int, default=13, help="sorted before the picture is taken")
     items = parser.parse_args().items
-    with tempfile.TemporaryDirectory() as folder, bin_in(Path(folder)) as url, chromium(folder) as browser:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        bin_in(Path(folder)) as url,
+        chromium(Path(folder) / "browser", "hide-scrollbars") as browser,
+    ):
         wait(lambda: state(url).get("items", 0) >= items)
         picture(browser, f"{url}/", DOCS / "page.png", (1120, 1010), "return !document.getElementById('box').hidden")
         sorted_ = "return document.getElementById('screen').className.startsWith('sorted')"
@@ -60,20 +66,6 @@ def bin_in(folder: Path) -> Iterator[str]:
             yield f"http://localhost:{port}"
         finally:
             process.send_signal(signal.SIGTERM)
-
-
-@contextmanager
-def chromium(folder: str) -> Iterator[Any]:
-    """A browser without a window."""
-    options = webdriver.ChromeOptions()
-    for argument in ("headless", "no-sandbox", "disable-gpu", "hide-scrollbars", f"user-data-dir={folder}/browser"):
-        options.add_argument(f"--{argument}")
-    options.binary_location = shutil.which("chromium") or ""
-    browser = webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
-    try:
-        yield browser
-    finally:
-        browser.quit()
 
 
 def picture(browser: Any, url: str, file: Path, size: tuple[int, int], when: str) -> None:

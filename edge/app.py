@@ -402,13 +402,12 @@ def announced_by(settings: Settings) -> bytes:
     """What Home Assistant is told; nothing where that is off."""
     if not settings.mqtt.discovery:
         return b""
-    sensors = [name for name, compartment in settings.compartments.items() if compartment.fill is not None]
     told = Announced(
         bin_id=settings.bin.id,
         base=f"{settings.mqtt.prefix}/{settings.bin.id}",
         model=settings.model.path.name,
         compartments=list(settings.compartments),
-        sensors=sensors,
+        sensors=list(fill_sensors(settings)),
         commands=settings.mqtt.commands,
         pictures=settings.mqtt.pictures,
     )

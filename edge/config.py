@@ -28,6 +28,7 @@ from edge.errors import ConfigError
 
 ENV_PREFIX = "SMARTBIN_"
 ID_PATTERN = r"^[a-z0-9_-]+$"
+OWN_NAMES = ("127.0.0.1", "::1", "localhost")  # of this computer, where nobody else can reach it
 
 
 def _based(path: Path, info: ValidationInfo) -> Path:
@@ -299,7 +300,7 @@ class WebSettings(Section):
 
     @model_validator(mode="after")
     def _locked(self) -> Self:
-        if self.enabled and self.password_file is None and self.host not in ("127.0.0.1", "::1", "localhost"):
+        if self.enabled and self.password_file is None and self.host not in OWN_NAMES:
             raise ValueError(f'others can reach {self.host}: name a password_file, or write host = "127.0.0.1"')
         return self
 

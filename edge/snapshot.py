@@ -1,9 +1,8 @@
-"""The tray as a JPEG that any broker takes, however large the camera's picture is. Pure."""
+"""What the camera shows, as a small JPEG. Pure."""
 
 from __future__ import annotations
 
 import cv2
-import numpy as np
 
 from edge.model import Pixels
 
@@ -13,18 +12,16 @@ _SIZES = ((640, 85), (640, 60), (480, 60), (320, 50), (160, 50))
 
 
 def jpeg(rgb: Pixels) -> bytes:
-    """uint8 RGB (height, width, 3) as a JPEG of at most MAX_BYTES."""
-    tries = (_encoded(_fitted(rgb, side_px), quality) for side_px, quality in _SIZES)
+    """uint8 RGB (height, width, 3) as a JPEG of at most MAX_BYTES, which any broker takes."""
+    tries = (small_jpeg(rgb, side_px, quality) for side_px, quality in _SIZES)
     return next(picture for picture in tries if len(picture) <= MAX_BYTES)
 
 
-def _fitted(rgb: Pixels, side_px: int) -> Pixels:
+def small_jpeg(rgb: Pixels, side_px: int, quality: int) -> bytes:
+    """uint8 RGB (height, width, 3) as a JPEG whose longer side has at most side_px pixels. quality: 1 to 100."""
     height, width = rgb.shape[:2]
     scale = min(1.0, side_px / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-
-
-def _encoded(rgb: Pixels, quality: int) -> bytes:
-    _, data = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    bgr = cv2.cvtColor(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2BGR)
+    _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
     return data.tobytes()

@@ -11,6 +11,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic.json_schema import DEFAULT_REF_TEMPLATE
 
 from edge.model import SortEvent
 
@@ -45,9 +46,12 @@ def event_schema() -> dict[str, Any]:
     return message_schema(SortEvent)
 
 
-def message_schema(kind: type) -> dict[str, Any]:
-    """JSON Schema (2020-12) of a frozen dataclass as event_json and state_json write it: every key always there."""
-    schema = TypeAdapter(kind).json_schema(mode="serialization")
+def message_schema(kind: type, ref_template: str = DEFAULT_REF_TEMPLATE) -> dict[str, Any]:
+    """JSON Schema (2020-12) of a frozen dataclass as event_json and state_json write it: every key always there.
+
+    ref_template: how it refers to its $defs, where those are put somewhere else.
+    """
+    schema = TypeAdapter(kind).json_schema(mode="serialization", ref_template=ref_template)
     for part in (schema, *schema.get("$defs", {}).values()):
         if "properties" in part:
             part["required"] = list(part["properties"])

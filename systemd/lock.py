@@ -12,16 +12,14 @@ import json
 import subprocess
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
 NUMPY_OF_APT = {"3.11": "1.24.2", "3.13": "2.2.4"}  # Bookworm, Trixie
-# Trixie's pip and Bookworm's both take these; the newest first, as in the tags of wheels
-PLATFORMS = {
-    machine: [f"manylinux_2_{minor}_{machine}" for minor in (34, 31, 28, 27, 17)] + [f"manylinux2014_{machine}"]
-    for machine in ("aarch64", "x86_64")
-}
+MACHINES = ("aarch64", "x86_64")
+PLATFORMS = (HERE / "platforms.txt").read_text().split()  # both systems' pips take these; the newest first
 FROM_APT = ("numpy", "smart-bin")
 ALSO = ("gpiozero>=2.0.1",)  # plain Bookworm's 1.6 is too old
 HEAD = "# Made by `make lock`: every version and hash that setup.sh installs. Do not edit.\n"
@@ -30,7 +28,7 @@ HEAD = "# Made by `make lock`: every version and hash that setup.sh installs. Do
 def main() -> int:
     """Both files."""
     for python in NUMPY_OF_APT:
-        found = [resolved(python, machine) for machine in PLATFORMS]
+        found = [resolved(python, machine) for machine in MACHINES]
         path = HERE / f"requirements-{python}.txt"
         path.write_text(HEAD + "".join(lines(found)))
         print(f"{path.relative_to(HERE.parent)}: {len(found[0])} packages")
@@ -54,15 +52,14 @@ def resolved(python: str, machine: str) -> dict[str, tuple[str, str]]:
             "-",
         ]
         command += ["--only-binary", ":all:", "--target", folder, "--python-version", python, "-c", str(constraints)]
-        command += [word for platform in PLATFORMS[machine] for word in ("--platform", platform)]
+        command += [word for platform in PLATFORMS for word in ("--platform", f"{platform}_{machine}")]
         answer = subprocess.run([*command, *requirements(), *ALSO], check=True, stdout=subprocess.PIPE)
-    return {name: pin for name, *pin in map(_pin, json.loads(answer.stdout)["install"]) if name not in FROM_APT}  # type: ignore[misc] # two strings
+    found = map(_pin, json.loads(answer.stdout)["install"])
+    return {name: (version, digest) for name, version, digest in found if name not in FROM_APT}
 
 
 def requirements() -> list[str]:
     """What the package itself asks for."""
-    import tomllib  # noqa: PLC0415 - beside its only use
-
     project: dict[str, Any] = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]
     return list(project["dependencies"])
 

@@ -14,14 +14,12 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-import cv2
-import numpy as np
-
 from edge.feed import LARGEST, SETTINGS, Kind, Packet, pack, unpack
 from edge.logs import fields
-from edge.model import WHOLE_FRAME, Box, Frame, Pixels, Signal, SortEvent
+from edge.model import WHOLE_FRAME, Box, Frame, Signal, SortEvent
 from edge.ports import Received
 from edge.preprocess import cut
+from edge.snapshot import small_jpeg
 from edge.wire import event_json
 
 log = logging.getLogger(__name__)
@@ -34,7 +32,7 @@ STOP_WITHIN_S = 3.0  # longer than its viewers get to leave, so that its history
 MOST_WAITING = 200  # packets that must not be lost while it starts: items, answers
 # a picture's memory goes back to the system once it is answered
 GIVES_BACK = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "262144", "MALLOC_TRIM_THRESHOLD_": "262144"}
-_QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 75]
+QUALITY = 75
 
 Start = Callable[[int], "subprocess.Popen[bytes]"]
 
@@ -73,11 +71,11 @@ class WebChild:
         while self._waiting and self._send(self._waiting[0]):
             self._waiting.popleft()
         self._send(pack(Packet(Kind.SEEN, _seen(signal))))
-        self._send(pack(Packet(Kind.TRAY, data=_jpeg(frame.rgb, TRAY_PX))))
+        self._send(pack(Packet(Kind.TRAY, data=small_jpeg(frame.rgb, TRAY_PX, QUALITY))))
 
     def handled(self, event: SortEvent, frame: Frame) -> None:
         """See ports.Observer."""
-        picture = _jpeg(cut(frame.rgb, self._box or WHOLE_FRAME, 0.1), ITEM_PX)
+        picture = small_jpeg(cut(frame.rgb, self._box or WHOLE_FRAME, 0.1), ITEM_PX, QUALITY)
         self._keep(pack(Packet(Kind.ITEM, event_json(event), picture)))
 
     def take(self) -> Received | None:
@@ -126,7 +124,7 @@ class WebChild:
             return False
         try:
             self._line.send(packet, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
-        except (BlockingIOError, ConnectionError, OSError):
+        except OSError:
             return False
         return True
 
@@ -183,10 +181,3 @@ def _seen(signal: Signal) -> bytes:
     box = signal.box
     lies = None if box is None else [round(value, 3) for value in (box.x, box.y, box.width, box.height)]
     return json.dumps({"phase": signal.phase.value, "box": lies, "change": round(signal.change, 3)}).encode()
-
-
-def _jpeg(rgb: Pixels, side_px: int) -> bytes:
-    scale = min(1.0, side_px / max(rgb.shape[:2]))
-    small = cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else rgb
-    ok, encoded = cv2.imencode(".jpg", np.ascontiguousarray(small[..., ::-1]), _QUALITY)
-    return encoded.tobytes() if ok else b""

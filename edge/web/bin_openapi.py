@@ -5,7 +5,10 @@ from __future__ import annotations
 from edge.commands import REQUESTS, Answer
 from edge.model import SortEvent
 from edge.state import BinState
+from edge.web.bin_pages import MOST_DAYS, MOST_EVENTS, SOME_DAYS, SOME_EVENTS
+from edge.web.history import LAST_SEQ
 from edge.web.openapi import Document, json_of, parameter, problems, read
+from edge.web.view import PICTURES_KEPT
 
 MESSAGES = {"Event": SortEvent, "State": BinState, "Answer": Answer}
 
@@ -33,9 +36,9 @@ _EVENTS = {
         "next": {"type": ["integer", "null"], "description": "before_seq of the next page"},
     },
 }
-_LIMIT = {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}
-_BEFORE = {"type": "integer", "minimum": 0, "maximum": 2**62}
-_DAYS = {"type": "integer", "minimum": 0, "maximum": 365, "default": 30}
+_LIMIT = {"type": "integer", "minimum": 1, "maximum": MOST_EVENTS, "default": SOME_EVENTS}
+_BEFORE = {"type": "integer", "minimum": 0, "maximum": LAST_SEQ}
+_DAYS = {"type": "integer", "minimum": 0, "maximum": MOST_DAYS, "default": SOME_DAYS}
 _NONE = {"404": "there is none"}
 _NOT_YET = {"503": "the bin has said nothing yet"}
 _WRONG = {"400": "not a number that can be"}
@@ -54,7 +57,7 @@ def paths() -> Document:
             parameter("before_seq", "query", _BEFORE),
         ),
         "/api/v1/events/{event_id}/picture.jpg": _get(
-            "The item; of the last 50", _JPEG, _NONE, parameter("event_id", "path", {"type": "string"})
+            f"The item; of the last {PICTURES_KEPT}", _JPEG, _NONE, parameter("event_id", "path", {"type": "string"})
         ),
         "/api/v1/stats": _get(
             "Counts by day (UTC), oldest first",

@@ -21,7 +21,7 @@ from starlette.routing import BaseRoute, Route
 from edge.commands import REQUESTS, Answer, Command, parse
 from edge.feed import Kind, Packet
 from edge.web.guard import Guard
-from edge.web.history import History
+from edge.web.history import LAST_SEQ, History
 from edge.web.limits import Limiter, Rate
 from edge.web.passwords import too_many
 from edge.web.problems import ApiError
@@ -31,7 +31,8 @@ from edge.wire import state_json
 ANSWER_WITHIN_S = 10.0  # a flap that is tested moves before it answers
 MOST_BYTES = 2000
 COMMANDS = Rate(burst=8, per_s=0.8)  # fewer than the bin takes, see edge.admission: those of MQTT come through too
-MOST_EVENTS, MOST_DAYS = 200, 365
+MOST_EVENTS, SOME_EVENTS = 200, 50  # of one answer, at most and unless asked
+MOST_DAYS, SOME_DAYS = 365, 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +73,8 @@ class _Pages:
         return JSONResponse(self._parts.view.state)
 
     async def events(self, request: Request) -> Response:
-        limit = _whole(request, "limit", 50, MOST_EVENTS, least=1)
-        before = _whole(request, "before_seq", 0, 2**62)
+        limit = _whole(request, "limit", SOME_EVENTS, MOST_EVENTS, least=1)
+        before = _whole(request, "before_seq", 0, LAST_SEQ)
         events = self._parts.history.events(before or None, limit)
         return JSONResponse({"events": events, "next": events[-1]["seq"] if len(events) == limit else None})
 
@@ -83,7 +84,7 @@ class _Pages:
         )
 
     async def stats(self, request: Request) -> Response:
-        days = self._parts.history.days(_whole(request, "days", 30, MOST_DAYS))
+        days = self._parts.history.days(_whole(request, "days", SOME_DAYS, MOST_DAYS))
         return JSONResponse({"days": days, "items": sum(day["items"] for day in days)})
 
     async def tray(self, _: Request) -> Response:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import signal
 import socket
 import time
@@ -33,8 +32,6 @@ from edge.web.passwords import Password, read_password
 from edge.web.server import Services, create, page
 from edge.web.serving import configured, listen
 from edge.web.view import View
-
-log = logging.getLogger(__name__)
 
 RATE = Rate(burst=20, per_s=1)  # pictures that one address may ask about
 MOST_PIXELS = 12_500_000  # a picture takes 14 bytes a pixel while it is read, and the bin lives in the same memory

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import time
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from edge.classify import Judge
 from edge.manifest import Manifest
 from edge.web.asking import Asker
 from edge.web.counting import Counts
+from edge.web.guard import is_loopback
 from edge.web.limits import Rate
 from edge.web.passwords import Password, read_password
 from edge.web.server import Services, create
@@ -37,7 +37,7 @@ class Wishes:
 def run(wishes: Wishes, judge: Judge, model: Manifest, say: Callable[[str], None]) -> None:
     """Until SIGTERM or SIGINT. Raises ConfigError: the password cannot be read, the address cannot be had."""
     password = read_password(wishes.password_file) if wishes.password_file else None
-    if password is None and not _is_loopback(wishes.host):
+    if password is None and not (wishes.host == "localhost" or is_loopback(wishes.host)):
         log.warning(OPEN, wishes.host)
     with closing(Asker(judge)) as asker, listen(wishes.host, wishes.port) as listener:
         services = Services(
@@ -50,10 +50,3 @@ def run(wishes: Wishes, judge: Judge, model: Manifest, say: Callable[[str], None
         port = listener.getsockname()[1]
         name = "localhost" if wishes.host in ("0.0.0.0", "::") else wishes.host
         serve(create(services), listener, lambda: say(f"http://{name}:{port}/  (its API: /docs; Ctrl-C ends)"))
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -14,12 +14,12 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import Response
 
+from edge.config import OWN_NAMES
 from edge.web.passwords import Password
 from edge.web.problems import ApiError
 
 Handler = Callable[[Request], Awaitable[Response]]
 
-_OWN_NAMES = ("localhost", "127.0.0.1", "::1")
 NO_PASSWORD = "commands are off: write web.password_file into the configuration"
 
 
@@ -57,13 +57,18 @@ class Guard:
         self._password.check(request)
 
 
-def _is_here(request: Request) -> bool:
-    """By address and by name: a name of another site that leads here is a trick (DNS rebinding)."""
+def is_loopback(address: str) -> bool:
+    """Whether it is an address that leads from this computer to itself; a name is none."""
     try:
-        local = request.client is not None and ipaddress.ip_address(request.client.host).is_loopback
+        return ipaddress.ip_address(address).is_loopback
     except ValueError:
         return False
-    return local and request.url.hostname in _OWN_NAMES
+
+
+def _is_here(request: Request) -> bool:
+    """By address and by name: a name of another site that leads here is a trick (DNS rebinding)."""
+    local = request.client is not None and is_loopback(request.client.host)
+    return local and request.url.hostname in OWN_NAMES
 
 
 def _same_site(request: Request) -> None:

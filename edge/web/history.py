@@ -17,6 +17,7 @@ from typing import Any
 log = logging.getLogger(__name__)
 
 MOST_EVENTS = 50_000  # about 50 MB
+LAST_SEQ = 2**62  # no event gets that far
 _TABLE = """
 CREATE TABLE IF NOT EXISTS events (
     event_id TEXT PRIMARY KEY, seq INTEGER, day TEXT, compartment TEXT, label TEXT, outcome TEXT, message TEXT
@@ -50,7 +51,7 @@ class History:
         """The newest before one, newest first."""
         rows = self._db.execute(
             "SELECT message FROM events WHERE seq < ? ORDER BY seq DESC LIMIT ?",
-            (2**62 if before_seq is None else before_seq, limit),
+            (LAST_SEQ if before_seq is None else before_seq, limit),
         )
         return [json.loads(message) for (message,) in rows]
 

@@ -12,7 +12,7 @@ from edge.verdict import Verdict
 from edge.version import VERSION
 from edge.web.problems import MEDIA_TYPE
 from edge.web.uploads import MAX_BYTES, MAX_FILES
-from edge.wire import SCHEMA
+from edge.wire import message_schema
 
 Document = dict[str, Any]
 
@@ -115,9 +115,9 @@ def json_of(name: str) -> Document:
 
 def _message(kind: type, name: str) -> Document:
     """A message of edge.wire and what it refers to: schemas by name."""
-    schema = TypeAdapter(kind).json_schema(mode="serialization", ref_template=_REF)
+    schema = message_schema(kind, _REF)
+    del schema["$schema"]  # OpenAPI 3.1 says it for all of them
     schemas: Document = schema.pop("$defs", {})
-    schema["properties"] = {"schema": {"const": SCHEMA, "type": "integer"}, **schema["properties"]}
     return {**schemas, name: schema}
 
 

@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,12 +20,11 @@ from paho.mqtt import publish
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Where mishaps happen. model: the model's folder. environ: of every start of the bin."""
+    """Where mishaps happen. model: the model's folder."""
 
     bin: BinProcess
     broker: Mosquitto
     model: Path
-    environ: Mapping[str, str]
 
 
 Mishap = Callable[[Stage, Random], None]
@@ -89,7 +88,7 @@ def bin_killed(stage: Stage, random: Random) -> None:
     """kill -9 at any moment of an item, and started again."""
     time.sleep(random.uniform(0, 0.5))
     stage.bin.kill()
-    stage.bin.start(**stage.environ)
+    stage.bin.start()
 
 
 GENTLE: tuple[Mishap, ...] = (broker_killed, broker_frozen, reload, bad_reload, model_damaged, commands)

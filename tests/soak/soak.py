@@ -75,7 +75,7 @@ class Soak:
         model = write_tiny_model(folder / "model")
         text = config_text(model, coloured_pictures(folder / "pictures", 2), self._broker.port, folder, loop=True)
         self._bin = BinProcess(folder, hurried(text))
-        self._stage = Stage(self._bin, self._broker, model, {})
+        self._stage = Stage(self._bin, self._broker, model)
         self._outbox = folder / "outbox.db"
 
     def run(self, items: float, seconds: float, mishaps: int = 0) -> Result:

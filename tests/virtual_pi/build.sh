@@ -176,16 +176,6 @@ make_device_tree() {
     fdtput -t s "$1" /gpio-keys status disabled
 }
 
-# what pip in there would have to fetch, fetched by this machine's pip
-fetch_wheels() {
-    local glibc platforms=()
-    for glibc in manylinux2014 manylinux_2_17 manylinux_2_27 manylinux_2_28 manylinux_2_31 manylinux_2_34; do
-        platforms+=(--platform "${glibc}_aarch64")
-    done
-    "$PYTHON" -m pip download -q -d "$1" --no-deps --require-hashes --only-binary=:all: --python-version=3.13 \
-        "${platforms[@]}" -r "$PINS"
-}
-
 install_board() {
     local board=$HERE/board root=$1
     install -D -m 0644 "$CACHE/gpio-sim.ko" "$root/lib/modules/$(kernel_version)/extra/gpio-sim-board.ko"
@@ -234,7 +224,8 @@ main() {
     step "Building lgpio for it" "$CACHE/lgpio" make_lgpio
     step "Editing the machine's device tree" "$CACHE/board.dtb" make_device_tree
     [[ -e $WHEELS ]] || rm -rf "$CACHE"/wheels-*
-    step "Fetching the wheels that setup.sh will want" "$WHEELS" fetch_wheels
+    step "Fetching the wheels that setup.sh will want" "$WHEELS" \
+        "$CHECKOUT/systemd/fetch-wheels.sh" "$PYTHON" 3.13 aarch64
     disk=$CACHE/disk-$(checksum).ext4
     [[ -e $disk ]] || rm -f "$CACHE"/disk-*.ext4
     step "Installing this checkout with setup.sh, and making a disk of it" "$disk" make_disk

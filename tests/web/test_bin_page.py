@@ -6,7 +6,6 @@ import io
 import json
 import os
 import re
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -19,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import headless
 import pytest
 from bin_process import BinProcess, coloured_pictures, config_text
 from broker_fixtures import free_port, wait_until
@@ -174,22 +174,11 @@ def test_the_web_process_dies_alone_and_is_started_again(page: Page) -> None:
     assert page.get("/api/v1/state")["items"] > items
 
 
+@pytest.mark.skipif(bool(headless.MISSING), reason=headless.MISSING)
 @pytest.mark.slow
 @pytest.mark.parametrize("path", ["/", "/kiosk", "/try", "/docs"])
 def test_the_pages_work_in_a_browser_without_a_complaint(page: Page, path: str, tmp_path: Path) -> None:
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not (chromium and driver):
-        pytest.skip("chromium and chromium-driver are not installed")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for argument in (
-        "headless", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "disable-background-networking",
-        "disable-component-update", "disable-sync", "no-first-run", f"user-data-dir={tmp_path}",
-    ):  # fmt: skip
-        options.add_argument(f"--{argument}")
-    browser = webdriver.Chrome(options, webdriver.ChromeService(driver))
-    try:
+    with headless.chromium(tmp_path) as browser:
         browser.get(page.url + path)
         wanted = {"/": "#items .item", "/kiosk": "#big:not(:empty)", "/try": "h1:not(:empty)", "/docs": "#paths h2"}[
             path
@@ -201,8 +190,6 @@ def test_the_pages_work_in_a_browser_without_a_complaint(page: Page, path: str, 
         assert sum(size for name, size in asked if not name.partition("?")[0].endswith(".jpg")) < 150_000
         complaints = [line["message"] for line in browser.get_log("browser") if "favicon" not in line["message"]]
         assert not [text for text in complaints if "picture.jpg" not in text], "an old item has no picture any more"
-    finally:
-        browser.quit()
 
 
 @pytest.mark.slow

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -13,6 +12,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import headless
 import pytest
 from bin_process import config_text
 from broker_fixtures import free_port, wait_until
@@ -35,7 +35,7 @@ ABSTAINED = {**SORTED, "outcome": "abstained", "compartment": "landfill", "reaso
 # What is there once the scripts of a page have done their work.
 FILLED = {"/": "#items .item", "/kiosk": ".help", "/try": "[data-text]:not(:empty)", "/docs": "#paths h2"}
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(headless.MISSING), reason=headless.MISSING)]
 
 
 class PlayedBin:
@@ -103,21 +103,9 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlayedBin]:
 
 @pytest.fixture(scope="module")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-    program, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not (program and driver):
-        pytest.skip("chromium and chromium-driver are not installed")
-    options = webdriver.ChromeOptions()
-    options.binary_location = program
-    for argument in (
-        "headless", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "disable-background-networking",
-        "disable-component-update", "disable-sync", "no-first-run", f"user-data-dir={tmp_path_factory.mktemp('user')}",
-    ):  # fmt: skip
-        options.add_argument(f"--{argument}")
-    browser = webdriver.Chrome(options, webdriver.ChromeService(driver))
-    browser.set_script_timeout(WITHIN_S)
-    yield browser
-    browser.quit()
+    with headless.chromium(tmp_path_factory.mktemp("user")) as browser:
+        browser.set_script_timeout(WITHIN_S)
+        yield browser
 
 
 @pytest.fixture

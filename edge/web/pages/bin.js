@@ -1,6 +1,6 @@
 // The page of a bin: everything comes from the API, and again whenever the bin tells.
 import { chart, hue } from "./chart.js";
-import { element, get, live, percent } from "./live.js";
+import { compartmentsOf, element, get, live, percent } from "./live.js";
 import { command } from "./login.js";
 import { markdown } from "./markdown.js";
 import { named, spoken, text } from "./texts.js";
@@ -67,10 +67,6 @@ function showVerdict(last) {
   if (!changed("verdict", last.event_id)) return;
   by("verdict").textContent = text(`outcome_${last.outcome}`, spoken(last));
   by("verdict").append(element("small", last.reason ?? text("sure", { percent: percent(last.confidence) })));
-}
-
-function compartmentsOf(now) {
-  return [...new Set([now.by_compartment, now.since_emptied, now.fill].flatMap(Object.keys))].sort();
 }
 
 function showCompartments(now) {

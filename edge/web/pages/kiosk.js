@@ -1,6 +1,6 @@
 // The screen on a bin: what people have to know now, in a few big words.
 import { hue } from "./chart.js";
-import { live } from "./live.js";
+import { compartmentsOf, live } from "./live.js";
 import { spoken, text } from "./texts.js";
 
 const SHOW_ITEM_MS = 6000;
@@ -27,8 +27,7 @@ function view() {
 
 // As on the page of the bin, so that a compartment has one colour.
 function hueOf({ compartment }) {
-  const names = new Set([state.by_compartment, state.since_emptied, state.fill, { [compartment]: 1 }].flatMap(Object.keys));
-  return hue([...names].sort(), compartment);
+  return hue(compartmentsOf(state, compartment), compartment);
 }
 
 function say(id, words) {

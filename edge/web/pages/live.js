@@ -17,6 +17,11 @@ export async function get(path) {
   return answer.json();
 }
 
+// Every compartment that a state names, and one more where an item went there first: their order gives their colours.
+export function compartmentsOf(state, ...more) {
+  return [...new Set([...[state.by_compartment, state.since_emptied, state.fill].flatMap(Object.keys), ...more])].sort();
+}
+
 export function element(tag, content = "", className = "") {
   const made = document.createElement(tag);
   if (content !== "") made.textContent = content;
