@@ -1,7 +1,7 @@
 """What the bin and its web process say to each other: one message, one packet. Pure.
 
 From the bin: the state, an item with its picture, what lies on the tray, the tray's picture, an answer to a command.
-To the bin: a command.
+To the bin: a command, and that somebody looks at the tray.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ class Kind(IntEnum):
     TRAY = 4
     REPLY = 5
     COMMAND = 6
+    LOOK = 7
 
 
 @dataclass(frozen=True, slots=True)

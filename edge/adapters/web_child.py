@@ -30,6 +30,8 @@ AGAIN_AFTER_S = (1.0, 60.0)
 STEADY_S = 60.0
 STOP_WITHIN_S = 3.0  # longer than its viewers get to leave, so that its history is on disk
 MOST_WAITING = 200  # packets that must not be lost while it starts: items, answers
+MOST_COMMANDS, MOST_AT_ONCE = 8, 8  # of its own, whatever it sends
+WATCHED_S = 6.0  # the tray's picture is made so long after somebody looked; a web process that died ends it too
 # a picture's memory goes back to the system once it is answered
 GIVES_BACK = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "262144", "MALLOC_TRIM_THRESHOLD_": "262144"}
 QUALITY = 75
@@ -47,6 +49,8 @@ class WebChild:
         self._process: subprocess.Popen[bytes] | None = None
         self._waiting: deque[bytes] = deque(maxlen=MOST_WAITING)
         self._state = b""
+        self._commands: deque[Received] = deque()
+        self._watched_until_s = float("-inf")
         self._box: Box | None = None
         self._looked_s = self._not_before_s = float("-inf")
         self._began_s = 0.0
@@ -71,7 +75,9 @@ class WebChild:
         while self._waiting and self._send(self._waiting[0]):
             self._waiting.popleft()
         self._send(pack(Packet(Kind.SEEN, _seen(signal))))
-        self._send(pack(Packet(Kind.TRAY, data=small_jpeg(frame.rgb, TRAY_PX, QUALITY))))
+        self._listen(now_s)
+        if now_s < self._watched_until_s:
+            self._send(pack(Packet(Kind.TRAY, data=small_jpeg(frame.rgb, TRAY_PX, QUALITY))))
 
     def handled(self, event: SortEvent, frame: Frame) -> None:
         """See ports.Observer."""
@@ -80,16 +86,8 @@ class WebChild:
 
     def take(self) -> Received | None:
         """See ports.Inbox."""
-        if self._line is None:
-            return None
-        try:
-            received = self._line.recv(LARGEST, socket.MSG_DONTWAIT)
-            packet = unpack(received) if received else None
-        except (BlockingIOError, InterruptedError, ConnectionError, ValueError):
-            return None
-        if packet is None or packet.kind is not Kind.COMMAND:
-            return None
-        return Received(packet.text.decode(errors="replace"), packet.data)
+        self._listen(self._monotonic_s())
+        return self._commands.popleft() if self._commands else None
 
     def reply(self, name: str, payload: bytes) -> bool:
         """See ports.Inbox."""
@@ -113,6 +111,24 @@ class WebChild:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+    def _listen(self, now_s: float) -> None:
+        for _ in range(MOST_AT_ONCE):
+            if len(self._commands) == MOST_COMMANDS or (packet := self._received()) is None:
+                return
+            if packet.kind is Kind.COMMAND:
+                self._commands.append(Received(packet.text.decode(errors="replace"), packet.data))
+            elif packet.kind is Kind.LOOK:
+                self._watched_until_s = now_s + WATCHED_S
+
+    def _received(self) -> Packet | None:
+        if self._line is None:
+            return None
+        try:
+            received = self._line.recv(LARGEST, socket.MSG_DONTWAIT)
+            return unpack(received) if received else None
+        except (BlockingIOError, InterruptedError, ConnectionError, ValueError):
+            return None
 
     def _keep(self, packet: bytes) -> None:
         if self._waiting or not self._send(packet):
@@ -157,6 +173,7 @@ class WebChild:
 
     def _hang_up(self) -> None:
         line, self._line = self._line, None
+        self._commands.clear()
         if line is not None:
             with suppress(OSError):
                 line.close()

@@ -88,7 +88,7 @@ class _Pages:
         return JSONResponse({"days": days, "items": sum(day["items"] for day in days)})
 
     async def tray(self, _: Request) -> Response:
-        return _jpeg(self._parts.view.tray, "the camera has shown nothing yet")
+        return _jpeg(await self._parts.view.tray.picture(), "the camera shows nothing now")
 
     async def card(self, _: Request) -> Response:
         text = self._parts.card.read_text(encoding="utf-8") if self._parts.card.is_file() else "This model has no card."

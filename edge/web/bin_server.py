@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from edge import manifest
 from edge.config import Settings
-from edge.feed import LARGEST, Packet, pack, unpack
+from edge.feed import LARGEST, Kind, Packet, pack, unpack
 from edge.verdict import Verdict
 from edge.web import bin_openapi, openapi
 from edge.web.asking import Asker, Verdicts
@@ -31,6 +31,7 @@ from edge.web.limits import Rate
 from edge.web.passwords import Password, read_password
 from edge.web.server import Services, create, page
 from edge.web.serving import configured, listen
+from edge.web.tray import Tray
 from edge.web.view import View
 
 RATE = Rate(burst=20, per_s=1)  # pictures that one address may ask about
@@ -51,10 +52,11 @@ def run(line: socket.socket, settings: Settings) -> None:
         asker = stack.enter_context(closing(Asker(judge)))
         listener = stack.enter_context(listen(web.host, web.port))
         history = stack.enter_context(closing(History(settings.outbox.path.with_name("history.db"))))
-        view = View(on_item=history.add)
+        send = _sender(line)
+        view = View(on_item=history.add, tray=Tray(lambda: send(Packet(Kind.LOOK)), time.monotonic))
         counts = Counts(model.id, [StateCollector(view)])
         services = Services(asker, model, counts, RATE, lock=guard.reading)
-        parts = BinParts(view, history, _sender(line), guard, settings.model.path / "README.md")
+        parts = BinParts(view, history, send, guard, settings.model.path / "README.md")
         more = [*routes(parts), Route("/try", page("try.html")), Route("/kiosk", page("kiosk.html"))]
         described = partial(openapi.document, more=bin_openapi.paths(), messages=bin_openapi.MESSAGES)
         server = _Server(configured(create(services, more, "bin.html", described)), view)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edge.feed import Kind, Packet
+from edge.web.tray import Tray
 
 PICTURES_KEPT = 50
 MOST_VIEWERS = 64
@@ -25,8 +26,8 @@ class View:
     """Fed by take(). pictures: JPEGs of the last items by event_id."""
 
     on_item: Callable[[dict[str, Any]], None]
+    tray: Tray
     state: dict[str, Any] | None = None
-    tray: bytes | None = None
     pictures: OrderedDict[str, bytes] = field(default_factory=OrderedDict)
     replies: dict[str, asyncio.Future[dict[str, Any]]] = field(default_factory=dict)
     _viewers: set[asyncio.Queue[Told | None]] = field(default_factory=set)
@@ -47,7 +48,7 @@ class View:
                 self._seen = text
                 self._tell("seen", packet.text)
             case Kind.TRAY:
-                self.tray = packet.data
+                self.tray.take(packet.data)
             case Kind.REPLY:
                 self._answer(json.loads(packet.text))
 

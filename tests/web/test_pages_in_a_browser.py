@@ -13,6 +13,7 @@ from threading import Thread
 from typing import Any
 
 import headless
+import numpy as np
 import pytest
 from bin_process import config_text
 from broker_fixtures import free_port, wait_until
@@ -23,6 +24,7 @@ from edge import config
 from edge.adapters.web_child import starter
 from edge.feed import LARGEST, Kind, Packet, pack, unpack
 from edge.model import Fault, ModelId, Problem
+from edge.snapshot import jpeg
 from edge.state import BinState, paused, ready, with_fault
 from edge.wire import state_json
 
@@ -31,6 +33,7 @@ WITHIN_S = 60.0
 HAND = Fault("chute", "a hand is in the chute; take it out", Problem.HAND_IN_CHUTE)
 SORTED = {"outcome": "sorted", "label": "glass", "compartment": "recycling", "confidence": 0.97, "reason": None}
 ABSTAINED = {**SORTED, "outcome": "abstained", "compartment": "landfill", "reason": "unsure"}
+TRAY = jpeg(np.full((48, 64, 3), 90, np.uint8))
 
 # What is there once the scripts of a page have done their work.
 FILLED = {"/": "#items .item", "/kiosk": ".help", "/try": "[data-text]:not(:empty)", "/docs": "#paths h2"}
@@ -87,7 +90,9 @@ class PlayedBin:
     def _answer(self, line: socket.socket) -> None:
         with suppress(OSError):
             while received := line.recv(LARGEST):
-                command = unpack(received)
+                if (command := unpack(received)).kind is not Kind.COMMAND:
+                    line.send(pack(Packet(Kind.TRAY, data=TRAY)))
+                    continue
                 self.asked.append(name := command.text.decode())
                 self.become(paused(self.state, name == "pause"))
                 reply = {"command": name, "id": json.loads(command.data)["id"], "ok": True}
@@ -202,6 +207,12 @@ def test_items_come_live_stay_few_and_are_no_markup(show: Callable[[str], Any], 
     says(browser, "#items li", "<b>glass → Recycling")
     assert not browser.find_elements("css selector", "#items b")
     says(browser, "#days table", "25" if played.seq == 25 else str(played.seq))
+
+
+def test_the_tray_is_shown_to_who_looks(show: Callable[[str], Any]) -> None:
+    browser = show("/")
+    width = "return document.querySelector('#tray:not([hidden])')?.naturalWidth"
+    wait_until(lambda: browser.execute_script(width) == 64, WITHIN_S)
 
 
 def test_the_kiosk_says_where_it_went_and_what_to_do(show: Callable[[str], Any], played: PlayedBin) -> None:
