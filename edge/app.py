@@ -20,6 +20,7 @@ from edge.adapters.fill_gauges import FillGauges, Sensor, ultrasonic
 from edge.adapters.flaps import GpioFlaps, debug_pulse, show_pulse
 from edge.adapters.guards import Guard, Guards, PinGuard
 from edge.adapters.litert import LiteRtClassifier
+from edge.adapters.model_store import ModelStore
 from edge.adapters.model_watch import ModelWatch
 from edge.adapters.no_publisher import NoPublisher
 from edge.adapters.opencv import OpenCvCamera
@@ -42,6 +43,7 @@ from edge.ids import uuid7
 from edge.inboxes import Inboxes
 from edge.manifest import Manifest
 from edge.model import Box, FlapReport, ModelId, Problem
+from edge.model_choice import SHIPPED
 from edge.parts import Clock, Parts, Rules
 from edge.ports import Camera, Inbox, Observer, Publisher, Stored, Trigger
 from edge.presence import Settings as PresenceSettings
@@ -242,6 +244,26 @@ def move_flap(settings: Settings, compartment: str) -> FlapReport:
 def waiting_events(settings: Settings, limit: int) -> Sequence[Stored]:
     """The oldest events that the broker has not acknowledged; fine while a bin runs. Raises OutboxError."""
     return read_outbox(settings.outbox.path, limit)
+
+
+def chosen_model(settings: Settings) -> Settings:
+    """The same settings with the model that was chosen: an installed package takes the place of the shipped one."""
+    store = ModelStore(settings.models_folder)
+    package = store.usable()
+    return settings if package == SHIPPED else with_model(settings, store.path(package))
+
+
+def with_model(settings: Settings, folder: Path) -> Settings:
+    """The same settings with another model folder."""
+    return settings.model_copy(update={"model": settings.model.model_copy(update={"path": folder})})
+
+
+def use_model(settings: Settings, wanted: str) -> None:
+    """Run another model from now on. Raises UpdateError, ModelError, ConfigError: it cannot be run here."""
+    store = ModelStore(settings.models_folder)
+    if wanted in store.installed():
+        open_classifier(with_model(settings, store.path(wanted))).close()
+    store.use(wanted)
 
 
 def open_classifier(settings: Settings) -> LiteRtClassifier:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from edge import app, checkup, config, demo, doctor, logs, watching
+from edge import app, checkup, config, demo, doctor, logs, models_command, watching
 from edge.bench import command as bench
 from edge.bench import plot, report
 from edge.config import Settings
@@ -42,6 +42,7 @@ examples:
   smartbin bench                        how fast is the model here, and what would another runtime do?
   smartbin serve                        an API and a page to try pictures, on port 8080
   smartbin watch --host broker          all bins on a broker, as they sort
+  smartbin models                       the models here, and which one runs
   smartbin flap recycling               move one flap, to see that it is wired right
   smartbin run                          what the service runs
 
@@ -123,6 +124,9 @@ def _parser() -> argparse.ArgumentParser:
     events.add_argument("--json", action="store_true", help="as they will be published")
     events.add_argument("--limit", type=int, default=100, metavar="N", help="the oldest N (default: 100)")
     _config(events)
+
+    models = _add(commands, "models", _check_config, "the models here and which one runs; use another; update")
+    models_command.add_to(models, _config)
     return parser
 
 

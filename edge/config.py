@@ -305,6 +305,36 @@ class WebSettings(Section):
         return self
 
 
+def _place(text: str, info: ValidationInfo) -> str:
+    return text if not text or "://" in text else str(_based(Path(text), info))
+
+
+class UpdateSettings(Section):
+    """[update]: models from a signed repository, see docs/UPDATES.md.
+
+    url: https://... or a folder, as of a USB stick. root: the root.json that its maintainer gave out. mode: "download"
+    keeps packages ready for `smartbin models use`; "shadow" lets a new one answer beside the old; "auto" takes it over
+    then. shadow_items, shadow_days: how long it is compared, whichever is reached first. max_slower: times the time of
+    the old one. max_more_abstentions: share of the items.
+    """
+
+    mode: Literal["off", "download", "shadow", "auto"] = "off"
+    url: Annotated[str, AfterValidator(_place)] = ""
+    root: AnyPath | None = None
+    shadow_items: Annotated[int, Field(ge=10, le=100_000)] = 200
+    shadow_days: Annotated[float, Field(gt=0.0, le=365.0)] = 14.0
+    max_slower: Annotated[float, Field(ge=1.0, le=100.0)] = 1.5
+    max_more_abstentions: Share = 0.10
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.mode != "off" and not (self.url and self.root):
+            raise ValueError('url and root are needed; name the repository and its root.json, or write mode = "off"')
+        if "://" in self.url and not self.url.startswith(("https://", "http://")):
+            raise ValueError(f"url: only https://, http:// and folders are known, not {self.url}")
+        return self
+
+
 Compartments = Annotated[
     dict[Annotated[str, Field(pattern=ID_PATTERN)], Compartment],
     BeforeValidator(_with_default_kind),
@@ -327,6 +357,12 @@ class Settings(Section):
     mqtt: MqttSettings = MqttSettings()
     web: WebSettings = WebSettings()
     outbox: OutboxSettings = Field(default_factory=OutboxSettings)
+    update: UpdateSettings = UpdateSettings()
+
+    @property
+    def models_folder(self) -> Path:
+        """Where model packages are installed: beside the events, which the bin may write."""
+        return self.outbox.path.parent / "models"
 
     @property
     def default_compartment(self) -> str:

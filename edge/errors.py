@@ -9,7 +9,8 @@ SmartBinError                exit code 1
 |- ModelError                4  model.json or the file beside it
 |- ImageError                1  a picture that cannot be used
 |- OutboxError               1  the disk is full or the database cannot be used
-`- PublishError              2  the password or certificate file for the broker cannot be used
+|- PublishError              2  the password or certificate file for the broker cannot be used
+`- UpdateError               1  a model package that cannot be had, is not to be trusted or does not fit
 """
 
 from __future__ import annotations
@@ -73,3 +74,7 @@ class PublishError(SmartBinError):
     """The broker cannot be used as configured."""
 
     exit_code = 2
+
+
+class UpdateError(SmartBinError):
+    """A model package cannot be fetched, is not to be trusted, or does not fit this bin. The old model goes on."""

@@ -1,0 +1,81 @@
+"""`smartbin models`: what is there and which one runs, `use` another, `update` from the repository."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from edge import app, config, manifest
+from edge.adapters.model_store import ModelStore
+from edge.config import Settings
+from edge.errors import ModelError
+from edge.model_choice import SHIPPED
+
+AddConfig = Callable[[argparse.ArgumentParser], None]
+
+
+def add_to(parser: argparse.ArgumentParser, add_config: AddConfig) -> None:
+    """The subcommands. add_config adds --config."""
+    parser.set_defaults(command=_list)
+    add_config(parser)
+    commands = parser.add_subparsers(metavar="list|use|update")
+    for name, command, text in (
+        ("list", _list, "what is there, and which one runs (also without a word)"),
+        ("use", _use, "run another one; a bin that runs takes it over between two items"),
+    ):
+        sub = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        sub.set_defaults(command=command)
+        sub.add_argument("--config", type=Path, default=argparse.SUPPRESS, metavar="FILE", help=argparse.SUPPRESS)
+        if name == "use":
+            sub.add_argument("model", metavar=f"NAME-VERSION|{SHIPPED}")
+
+
+def _list(args: argparse.Namespace) -> int:
+    settings = _settings(args.config)
+    for line in lines(settings, ModelStore(settings.models_folder)):
+        print(line)
+    return 0
+
+
+def _use(args: argparse.Namespace) -> int:
+    settings = _settings(args.config)
+    become_owner(settings.outbox.path.parent)
+    app.use_model(settings, args.model)
+    print(f"{args.model}: runs from the next item on, or from the next start")
+    return 0
+
+
+def become_owner(folder: Path) -> None:
+    """As root, go on as the service's user: what root writes there the service could not replace."""
+    if os.geteuid() == 0 and folder.exists() and (owner := folder.stat()).st_uid != 0:
+        os.setgroups([])
+        os.setgid(owner.st_gid)
+        os.setuid(owner.st_uid)
+
+
+def lines(settings: Settings, store: ModelStore) -> Iterator[str]:
+    """One a model: which runs, what it is, how good it was in its test."""
+    runs, rejected = store.usable(), store.rejected()
+    folders = {SHIPPED: settings.model.path, **{name: store.path(name) for name in store.installed()}}
+    for name, folder in folders.items():
+        why = f"  put back: {rejected[name]}" if name in rejected else ""
+        yield f"{'*' if name == runs else ' '} {name}  {_described(folder)}{why}"
+
+
+def _described(folder: Path) -> str:
+    try:
+        model = manifest.load(folder)
+    except ModelError as error:
+        return f"cannot be used: {error}"
+    figures: Sequence[tuple[str, object]] = [
+        (word, model.metrics.get(f"test_{key}_accuracy"))
+        for word, key in (("labels", "label"), ("compartments", "compartment"))
+    ]
+    told = ", ".join(f"{word} {value:.1%}" for word, value in figures if isinstance(value, float))
+    return f"{model.name} {model.version}, {len(model.labels)} labels{f' ({told} in its test)' if told else ''}"
+
+
+def _settings(path: Path) -> Settings:
+    return config.load(path, os.environ)
