@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from edge import config, loop, manifest
-from edge.adapters import pi_health
+from edge.adapters import firmware, pi_health
 from edge.adapters.beam import BeamTrigger
 from edge.adapters.cooling import CoolingCamera
 from edge.adapters.fill_gauges import FillGauges, Sensor, ultrasonic
@@ -188,7 +188,9 @@ def health_of(publisher: Publisher, model_watch: ModelWatch) -> Callable[[], Hea
         temperature_c=pi_health.temperature_c(),
         clock_synced=pi_health.clock_synced(),
         broker=publisher.trouble,
+        broker_connects=publisher.connects,
         under_voltage=pi_health.under_voltage(),
+        throttled=firmware.throttled(),
         model_file=model_watch.trouble(),
     )
 

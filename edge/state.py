@@ -54,7 +54,9 @@ class Health:
     temperature_c: float | None = None
     clock_synced: bool | None = None
     broker: str | None = None  # what is wrong with the connection, None while it is fine
+    broker_connects: int = 0  # how often it has connected to the broker
     under_voltage: bool | None = None  # now or a moment ago
+    throttled: bool | None = None  # the firmware slows the processor down now: heat, or a weak supply
     model_file: str | None = None  # what is wrong with the file on disk, which is not the one in memory
 
 
@@ -72,7 +74,7 @@ class BinState:
 
     faults keep the bin from sorting; warnings do not, and leave `state` as it is. paused: no new item is taken. fill:
     0..1 by compartment with a sensor, None where it does not answer. since_emptied: items by compartment, kept over
-    restarts.
+    restarts. by_problem: how often each began.
     """
 
     bin_id: str
@@ -86,6 +88,7 @@ class BinState:
     by_label: Mapping[str, int] = field(default_factory=dict)
     by_compartment: Mapping[str, int] = field(default_factory=dict)
     by_outcome: Mapping[str, int] = field(default_factory=dict)
+    by_problem: Mapping[str, int] = field(default_factory=dict)
     last: LastItem | None = None
     fill: Mapping[str, float | None] = field(default_factory=dict)
     since_emptied: Mapping[str, int] = field(default_factory=dict)
@@ -134,7 +137,10 @@ def counted(state: BinState, event: SortEvent) -> BinState:
 
 def with_fault(state: BinState, fault: Fault) -> BinState:
     """A part has a fault, or is worth a warning; a newer message of the same part replaces the older one."""
+    known = any(f.part == fault.part and f.problem is fault.problem for f in (*state.faults, *state.warnings))
     state = healed(state, fault.part)
+    if not known:
+        state = replace(state, by_problem=_plus_one(state.by_problem, fault.problem.value))
     if fault.problem in WARNINGS:
         return replace(state, warnings=(*state.warnings, fault))
     return replace(state, faults=(*state.faults, fault), state="fault")

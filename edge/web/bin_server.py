@@ -27,6 +27,7 @@ from edge.web.bin_pages import BinParts, routes
 from edge.web.counting import Counts
 from edge.web.guard import Guard
 from edge.web.history import History
+from edge.web.item_metrics import ItemMetrics
 from edge.web.limits import Rate
 from edge.web.passwords import Password, read_password
 from edge.web.server import Services, create, page
@@ -53,8 +54,10 @@ def run(line: socket.socket, settings: Settings) -> None:
         listener = stack.enter_context(listen(web.host, web.port))
         history = stack.enter_context(closing(History(settings.outbox.path.with_name("history.db"))))
         send = _sender(line)
-        view = View(on_item=history.add, tray=Tray(lambda: send(Packet(Kind.LOOK)), time.monotonic))
-        counts = Counts(model.id, [StateCollector(view)])
+        items = ItemMetrics(settings.bin.id, settings.routes, settings.default_compartment)
+        tray = Tray(lambda: send(Packet(Kind.LOOK)), time.monotonic)
+        view = View(on_item=(history.add, items.count), tray=tray)
+        counts = Counts(model.id, [StateCollector(view, settings.bin.id), *items.collectors], settings.bin.id)
         services = Services(asker, model, counts, RATE, lock=guard.reading)
         parts = BinParts(view, history, send, guard, settings.model.path / "README.md")
         more = [*routes(parts), Route("/try", page("try.html")), Route("/kiosk", page("kiosk.html"))]

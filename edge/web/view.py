@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,9 +23,9 @@ Told = tuple[str, str]  # event and data of a server-sent event
 
 @dataclass
 class View:
-    """Fed by take(). pictures: JPEGs of the last items by event_id."""
+    """Fed by take(). on_item: who is given every event. pictures: JPEGs of the last items by event_id."""
 
-    on_item: Callable[[dict[str, Any]], None]
+    on_item: Sequence[Callable[[dict[str, Any]], None]]
     tray: Tray
     state: dict[str, Any] | None = None
     pictures: OrderedDict[str, bytes] = field(default_factory=OrderedDict)
@@ -42,7 +42,8 @@ class View:
             case Kind.ITEM:
                 event = json.loads(packet.text)
                 self._keep(event["event_id"], packet.data)
-                self.on_item(event)
+                for hear in self.on_item:
+                    hear(event)
                 self._tell("item", packet.text)
             case Kind.SEEN if (text := packet.text.decode()) != self._seen:
                 self._seen = text

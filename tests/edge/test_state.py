@@ -34,6 +34,18 @@ def test_a_fault_lasts_until_its_part_heals() -> None:
     assert states.healed(state, "disk").state == "ready"
 
 
+def test_counts_how_often_each_problem_began() -> None:
+    lost = Fault("camera", "gone", Problem.CAMERA_LOST)
+    state = states.with_fault(states.with_fault(START, lost), replace(lost, message="still gone"))
+    state = states.with_fault(state, Fault("fill recycling", "full", Problem.COMPARTMENT_FULL))
+    state = states.with_fault(state, Fault("fill organic", "full", Problem.COMPARTMENT_FULL))
+    assert state.by_problem == {"camera_lost": 1, "compartment_full": 2}
+    state = states.with_fault(states.healed(state, "camera"), lost)
+    assert state.by_problem["camera_lost"] == 2
+    state = states.with_fault(state, replace(lost, problem=Problem.CAMERA_FROZEN))
+    assert state.by_problem["camera_frozen"] == 1
+
+
 def test_a_newer_message_of_a_part_replaces_the_older() -> None:
     state = states.with_fault(
         states.with_fault(START, Fault("camera", "gone", Problem.CAMERA_LOST)),

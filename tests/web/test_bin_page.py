@@ -105,8 +105,7 @@ def test_state_events_counts_and_pictures_are_those_of_the_bin(page: Page) -> No
     assert sum(days[-1]["by_compartment"].values()) == days[-1]["items"] > 0
     assert page.get("/api/v1/model")["labels"]
     metrics = page.ask("/metrics")[1].decode()
-    assert "smartbin_up 1.0" in metrics
-    assert 'smartbin_items_by_outcome_total{outcome="sorted"}' in metrics
+    assert 'smartbin_up{bin="e2e"} 1.0' in metrics
 
 
 @pytest.mark.slow
