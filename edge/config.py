@@ -290,6 +290,22 @@ class OutboxSettings(Section):
     max_mb: Annotated[float, Field(ge=1.0, le=100_000)] = 50.0
 
 
+class CaptureSettings(Section):
+    """[capture]: whether pictures of items are kept on disk, to be labelled and taught (docs/PRIVACY.md).
+
+    mode: "blurred" shows the item alone. max_mb, max_disk_share: the least useful go first beyond this size, or this
+    share of what would be free without them. random_share: of the items that the bin is sure of. margin_below: an item
+    is kept when the two likeliest compartments, or labels, are nearer to each other than this.
+    """
+
+    mode: Literal["off", "blurred", "on"] = "off"
+    path: AnyPath | None = None
+    max_mb: Annotated[float, Field(ge=5.0, le=1_000_000)] = 500.0
+    max_disk_share: Annotated[float, Field(gt=0.0, le=0.95)] = 0.5
+    random_share: Share = 0.02
+    margin_below: Share = 0.25
+
+
 class WebSettings(Section):
     """[web]. The page of the bin. password_file: its first line is asked for; needed where others can reach it."""
 
@@ -358,6 +374,7 @@ class Settings(Section):
     web: WebSettings = WebSettings()
     outbox: OutboxSettings = Field(default_factory=OutboxSettings)
     update: UpdateSettings = UpdateSettings()
+    capture: CaptureSettings = CaptureSettings()
 
     @property
     def models_folder(self) -> Path:
@@ -373,6 +390,11 @@ class Settings(Section):
     def routes(self) -> dict[str, str]:
         """label -> compartment"""
         return {label: name for name, c in self.compartments.items() for label in c.labels}
+
+    @property
+    def captures(self) -> Path:
+        """The folder of the kept items: `captures` beside the outbox unless [capture] names another."""
+        return self.capture.path or self.outbox.path.parent / "captures"
 
 
 def load(path: Path, environ: Mapping[str, str], labels: Sequence[str] | None = None) -> Settings:

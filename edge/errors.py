@@ -9,6 +9,9 @@ SmartBinError                exit code 1
 |- ModelError                4  model.json or the file beside it
 |- ImageError                1  a picture that cannot be used
 |- OutboxError               1  the disk is full or the database cannot be used
+|- SiteError                 1  the kept items cannot be read or written: most often a full disk
+|  |- SiteConflictError         somebody else has labelled the item meanwhile
+|  `- SiteItemMissingError      there is no such item (any more)
 |- PublishError              2  the password or certificate file for the broker cannot be used
 `- UpdateError               1  a model package that cannot be had, is not to be trusted or does not fit
 """
@@ -68,6 +71,26 @@ class ImageError(SmartBinError):
 
 class OutboxError(SmartBinError):
     """The outbox cannot be written or read: most often a full disk."""
+
+
+class SiteError(SmartBinError):
+    """The items kept from the tray cannot be read or written: most often a full disk."""
+
+
+class SiteConflictError(SiteError):
+    """The item's label changed since it was looked at. revision: the one that it has now."""
+
+    def __init__(self, item_id: str, revision: int, label: str | None) -> None:
+        super().__init__(f"{item_id} was labelled {label or 'nothing'} by somebody else meanwhile: look at it again")
+        self.revision = revision
+        self.label = label
+
+
+class SiteItemMissingError(SiteError):
+    """No such item: it was removed, or gave way to newer ones."""
+
+    def __init__(self, item_id: str) -> None:
+        super().__init__(f"{item_id} is not kept (any more): it was removed, or gave way to newer ones")
 
 
 class PublishError(SmartBinError):

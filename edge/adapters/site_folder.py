@@ -1,0 +1,178 @@
+"""The folder of kept items, opened for one at a time: in order whatever was killed in it, and within its quota."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import logging
+import shutil
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from edge.adapters.site_files import OnDisk, SiteFiles
+from edge.adapters.site_index import BANDS, SUFFIXES, Place, SiteIndex
+from edge.errors import SiteError, SiteItemMissingError
+from edge.logs import fields
+
+log = logging.getLogger(__name__)
+
+INDEX, LOCK = "index.db", ".lock"
+HEADROOM = 512 * 1024  # for the index's journal, its shared memory, and a sidecar that is written beside the old one
+AT_ONCE = 16
+REMEDIES = {
+    errno.ENOSPC: "the disk is full; free some space",
+    errno.EDQUOT: "the disk is full; free some space",
+    errno.EROFS: "the disk is mounted read-only; check the SD card and `dmesg`",
+}
+
+
+class SiteFolder:
+    """Nothing is opened or made before the first call."""
+
+    def __init__(self, path: Path, max_bytes: int, max_disk_share: float) -> None:
+        self.path = path
+        self.files = SiteFiles(path)
+        self._max_bytes = max_bytes
+        self._max_disk_share = max_disk_share
+        self._index: SiteIndex | None = None
+        self._lock = threading.RLock()
+
+    @contextmanager
+    def opened(self, *, make: bool = False) -> Iterator[SiteIndex]:
+        """The index, with every other thread and process kept out; an empty one where there is no folder.
+
+        Raises SiteError, also for what the disk refused to the caller.
+        """
+        with self._lock:
+            try:
+                if make:
+                    self.files.make_folder(self.path)
+                elif not self.path.is_dir():
+                    self.close()
+                    with closing(SiteIndex(None)) as nothing:
+                        yield nothing
+                    return
+                with self._alone():
+                    yield self._connected()
+            except sqlite3.Error as error:
+                self.close()
+                raise SiteError(f"{self.path / INDEX}: {error}; check the disk and the free space") from error
+            except OSError as error:
+                remedy = REMEDIES.get(error.errno or 0, "check the folder, its owner and the disk")
+                raise SiteError(f"{error.filename or self.path}: {error.strerror}: {remedy}") from error
+
+    def make_room(self, index: SiteIndex, size: int, band: int) -> bool:
+        """For so many bytes. False when there is none, and nothing left to give up that is of this band or below."""
+        while self._used(index) + size > self._limit(index):
+            worst = index.worst(labelled=False, most_band=band, limit=AT_ONCE)
+            if not worst:
+                return False
+            for place in worst:
+                self._give_up(index, place)
+                if self._used(index) + size <= self._limit(index):
+                    break
+        return True
+
+    def close(self) -> None:
+        """Twice is fine."""
+        with self._lock:
+            index, self._index = self._index, None
+            if index is not None:
+                index.close()
+
+    def _give_up(self, index: SiteIndex, place: Place) -> None:
+        try:
+            item = self.files.read(place.day, place.item_id)
+            if item.label is not None:  # labelled by a process that ended before it could say so in the index
+                index.put(item, self.files.measure(place.day, place.item_id))
+                return
+        except ValueError:
+            index.put_unreadable(place.day, place.item_id, self.files.measure(place.day, place.item_id))
+            return
+        except SiteItemMissingError:
+            pass
+        self.files.remove(place.day, place.item_id)
+        index.drop(place.item_id)
+
+    def _used(self, index: SiteIndex) -> int:
+        journal = sum(_size(self.path / f"{INDEX}{suffix}") for suffix in SUFFIXES[1:])
+        return index.size() + _size(self.path / INDEX) + max(HEADROOM, journal + HEADROOM // 4)
+
+    def _limit(self, index: SiteIndex) -> int:
+        free = shutil.disk_usage(self.path).free
+        return min(self._max_bytes, int(self._max_disk_share * (index.size() + free)))
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        # beside the index's own locks: those hold for one file, and the index may be replaced by a new one
+        with self.files.lock(self.path / LOCK) as descriptor:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+
+    def _connected(self) -> SiteIndex:
+        if self._index is not None and not self._index.current:
+            self.close()
+        if self._index is None:
+            self._index = self._open()
+            try:
+                self._reconcile(self._index)
+                self._shrink(self._index)
+            except (OSError, sqlite3.Error):
+                self.close()
+                raise
+        return self._index
+
+    def _open(self) -> SiteIndex:
+        path = self.path / INDEX
+        self.files.touch(path)
+        try:
+            return SiteIndex(path)
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise  # busy, or the disk is full: the file may be sound
+            log.warning("captures %s", fields(index=path, message=error, remedy="made anew from the sidecars"))
+            for suffix in SUFFIXES:
+                path.with_name(f"{INDEX}{suffix}").unlink(missing_ok=True)
+            self.files.touch(path)
+            return SiteIndex(path)
+
+    def _reconcile(self, index: SiteIndex) -> None:
+        """A day at a time, so that many items take little memory."""
+        for day in sorted(index.days() | self.files.days()):
+            with index.at_once():
+                known = index.of_day(day)
+                for item_id, found in self.files.mended(day):
+                    if known.pop(item_id, None) != found.stamp:
+                        self._take_in(index, day, item_id, found)
+                for item_id in known:
+                    index.drop(item_id)
+        index.empty_journal()
+
+    def _take_in(self, index: SiteIndex, day: str, item_id: str, found: OnDisk) -> None:
+        try:
+            index.put(self.files.read(day, item_id), found)
+        except (SiteItemMissingError, ValueError) as error:
+            log.warning("captures %s", fields(item=self.path / day / item_id, message=error))
+            index.put_unreadable(day, item_id, found)
+
+    def _shrink(self, index: SiteIndex) -> None:
+        """The quota may be smaller than it was; only then are labelled items given up, too."""
+        if self.make_room(index, 0, BANDS):
+            return
+        given_up = 0
+        while self._used(index) > self._max_bytes and (worst := index.worst(True, BANDS, 1)):
+            self.files.remove(worst[0].day, worst[0].item_id)
+            index.drop(worst[0].item_id)
+            given_up += 1
+        if given_up:
+            log.warning("captures %s", fields(labelled_items_given_up=given_up, reason="capture.max_mb is smaller now"))
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
