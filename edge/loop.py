@@ -132,21 +132,23 @@ class Sorter:
         parts.reporter.healed("model")
         if len(self._votes) == parts.rules.votes:
             votes, self._votes = self._votes, []
-            self._sort(frame, votes, signal.items)
+            self._sort(frame, votes, signal)
 
     def _ask(self, frame: Frame, box: Box) -> Prediction:
         return self._parts.classifier.classify(cut(frame.rgb, box, self._parts.rules.margin))
 
-    def _sort(self, frame: Frame, votes: list[Prediction], items: Sequence[Box]) -> None:
+    def _sort(self, frame: Frame, votes: list[Prediction], signal: Signal) -> None:
         monotonic_s = self._parts.clock.monotonic_s
         appeared_s = self._settled_s if self._appeared_s is None else self._appeared_s
         before_s = monotonic_s()
-        decision = self._decide(frame, votes, items)
+        decision = self._decide(frame, votes, signal.items)
         timing = Timing(
             settle=(self._settled_s - appeared_s) * 1000,
             inference=sum(vote.inference_ms for vote in votes) / len(votes),
             decide=(monotonic_s() - before_s) * 1000,
         )
+        for observer in self._parts.observers:
+            observer.decided(frame, signal.box or WHOLE_FRAME, votes, decision)
         moved = self._dropper.drop(frame, decision, timing, appeared_s)
         self._cycle = cycle.dropped(self._cycle)
         self._stop_unless(moved)

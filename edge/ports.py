@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from edge.model import Fault, FlapReport, Frame, Pixels, Prediction, Problem, Signal, SortEvent
+from edge.model import Box, Decision, Fault, FlapReport, Frame, Pixels, Prediction, Problem, Signal, SortEvent
 
 
 class Camera(Protocol):
@@ -200,6 +200,13 @@ class Observer(Protocol):
 
     def saw(self, frame: Frame, signal: Signal) -> None:
         """Called for every frame."""
+
+    def decided(self, frame: Frame, box: Box, votes: Sequence[Prediction], decision: Decision) -> None:
+        """Called once it is known where an item goes, before anything moves; frame is the one of the last vote.
+
+        box: where on it the item lies, the whole of it where that is not known. Called again for the same item when
+        the disk refused the intent.
+        """
 
     def handled(self, event: SortEvent, frame: Frame) -> None:
         """Called when an item was dealt with; frame is the one it was last classified on."""

@@ -8,7 +8,19 @@ from dataclasses import replace
 import numpy as np
 
 from edge.errors import CameraError, ModelError, OutboxError
-from edge.model import Fault, FlapReport, Frame, Phase, Pixels, Prediction, Problem, Signal, SortEvent
+from edge.model import (
+    Box,
+    Decision,
+    Fault,
+    FlapReport,
+    Frame,
+    Phase,
+    Pixels,
+    Prediction,
+    Problem,
+    Signal,
+    SortEvent,
+)
 from edge.ports import OutboxStats, Received, Stored
 
 
@@ -155,9 +167,13 @@ class FakeObserver:
     def __init__(self) -> None:
         self.signals: list[Signal] = []
         self.events: list[SortEvent] = []
+        self.decisions: list[tuple[Box, Sequence[Prediction], Decision]] = []
 
     def saw(self, frame: Frame, signal: Signal) -> None:
         self.signals.append(signal)
+
+    def decided(self, frame: Frame, box: Box, votes: Sequence[Prediction], decision: Decision) -> None:
+        self.decisions.append((box, votes, decision))
 
     def handled(self, event: SortEvent, frame: Frame) -> None:
         self.events.append(event)

@@ -19,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edge.lines import event_line
-from edge.model import Frame, Outcome, Phase, Pixels, Signal, SortEvent
+from edge.model import Box, Decision, Frame, Outcome, Phase, Pixels, Prediction, Signal, SortEvent
 from edge.state import BinState
 
 TRAY_COLUMNS = 56
@@ -111,6 +111,9 @@ class PlainView:
     def saw(self, frame: Frame, signal: Signal) -> None:
         """Frames are not shown."""
 
+    def decided(self, frame: Frame, box: Box, votes: Sequence[Prediction], decision: Decision) -> None:
+        """Only what came of it is shown."""
+
     def handled(self, event: SortEvent, frame: Frame) -> None:
         """seq, what, where to, why."""
         truth = self.score.add(event)
@@ -157,6 +160,9 @@ class RichView:
         if self._now_s() - self._drawn_s >= REFRESH_S:
             self._drawn_s = self._now_s()
             self._live.update(self.screen(frame, signal), refresh=True)
+
+    def decided(self, frame: Frame, box: Box, votes: Sequence[Prediction], decision: Decision) -> None:
+        """Only what came of it is shown."""
 
     def handled(self, event: SortEvent, frame: Frame) -> None:
         """Keep for the list of last items."""

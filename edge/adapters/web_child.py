@@ -11,12 +11,12 @@ import socket
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from edge.feed import LARGEST, SETTINGS, Kind, Packet, pack, unpack
 from edge.logs import fields
-from edge.model import WHOLE_FRAME, Box, Frame, Signal, SortEvent
+from edge.model import WHOLE_FRAME, Box, Decision, Frame, Prediction, Signal, SortEvent
 from edge.ports import Received
 from edge.preprocess import cut
 from edge.snapshot import small_jpeg
@@ -51,7 +51,7 @@ class WebChild:
         self._state = b""
         self._commands: deque[Received] = deque()
         self._watched_until_s = float("-inf")
-        self._box: Box | None = None
+        self._box = WHOLE_FRAME
         self._looked_s = self._not_before_s = float("-inf")
         self._began_s = 0.0
         self._pause_s = AGAIN_AFTER_S[0]
@@ -64,7 +64,6 @@ class WebChild:
 
     def saw(self, frame: Frame, signal: Signal) -> None:
         """See ports.Observer."""
-        self._box = signal.box or self._box  # the tray is empty when its last item is told of
         now_s = self._monotonic_s()
         if now_s - self._looked_s < LOOK_EVERY_S:
             return
@@ -79,9 +78,13 @@ class WebChild:
         if now_s < self._watched_until_s:
             self._send(pack(Packet(Kind.TRAY, data=small_jpeg(frame.rgb, TRAY_PX, QUALITY))))
 
+    def decided(self, frame: Frame, box: Box, votes: Sequence[Prediction], decision: Decision) -> None:
+        """See ports.Observer."""
+        self._box = box  # for handled()
+
     def handled(self, event: SortEvent, frame: Frame) -> None:
         """See ports.Observer."""
-        picture = small_jpeg(cut(frame.rgb, self._box or WHOLE_FRAME, 0.1), ITEM_PX, QUALITY)
+        picture = small_jpeg(cut(frame.rgb, self._box, 0.1), ITEM_PX, QUALITY)
         self._keep(pack(Packet(Kind.ITEM, event_json(event), picture)))
 
     def take(self) -> Received | None:

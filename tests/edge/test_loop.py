@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.errors import ModelError
-from edge.model import Box, Fault, Frame, Outcome, Phase, Problem, Signal
+from edge.model import WHOLE_FRAME, Box, Fault, Frame, Outcome, Phase, Problem, Signal
 from edge.testing import FakeFlap, FakeOutbox, FakePublisher, blank_frame, prediction_for
 
 
@@ -25,6 +25,18 @@ def test_an_item_is_dropped_and_published_once() -> None:
     assert event.timing_ms.total > event.timing_ms.settle > 0
     assert one.observer.events == [event]
     assert [topic for _, topic, _, _ in one.publisher.sent].count("event") == 1
+
+
+def test_observers_are_told_of_the_decision_before_anything_moves() -> None:
+    told: list[int] = []
+    one = Bin([Phase.EMPTY, *[Signal(Phase.SETTLED, Box(0.25, 0.25, 0.25, 0.25))] * 3, Phase.EMPTY])
+    one.flap = FakeFlap(before_move=lambda: told.append(len(one.observer.decisions)))
+    one.run()
+    ((box, votes, decision),) = one.observer.decisions
+    assert (box, len(votes), decision.label, told) == (Box(0.25, 0.25, 0.25, 0.25), 3, "glass", [1])
+    unknown_place = Bin(ITEM)
+    unknown_place.run()
+    assert unknown_place.observer.decisions[0][0] == WHOLE_FRAME
 
 
 def test_every_item_gets_its_own_event_in_order() -> None:
