@@ -9,7 +9,7 @@ SOAK_ARGS ?=
 WEB_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help check lint test faults virtual-pi bench fuzz soak bench-web lock audit docs-mqtt demo format hooks clean
+.PHONY: help check lint test faults virtual-pi bench fuzz soak bench-web lock audit docs docs-pages demo format hooks clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -50,8 +50,12 @@ lock: ## write what `setup.sh install` takes: every version and hash (systemd/re
 audit: ## known weaknesses of the pinned packages (pip install pip-audit); fails where its database does not answer
 	$(BIN)pip-audit --strict --disable-pip --require-hashes $(foreach file,$(wildcard systemd/requirements-*.txt),-r $(file))
 
-docs-mqtt: ## write docs/mqtt (JSON Schema, AsyncAPI) from the code
+docs: ## the documentation as a site: build/site/index.html
+	$(BIN)python -m mkdocs build --strict --quiet
+
+docs-pages: ## write what is made from the code: docs/reference, docs/mqtt (JSON Schema, AsyncAPI)
 	$(BIN)python docs/mqtt/write.py
+	$(BIN)python docs/reference/write.py
 
 demo: ## a simulated bin at work
 	./setup.sh demo

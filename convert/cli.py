@@ -28,7 +28,7 @@ much, 130 stopped with Ctrl-C (what was finished is kept; the same command goes 
 """
 _MODULES = {"import": "importer"}  # a keyword of Python is no name for a module
 # In the order of use. convert.STEP has add_parser(subparsers), whose `run` default is called with the arguments.
-_STEPS = {
+STEPS = {
     "prepare": "read class folders of pictures, group near-duplicates, split into training, validation and test",
     "train": "train a model on a prepared set; the same command goes on with a stopped run",
     "import": "a Keras model (.h5, .keras) trained elsewhere, instead of `train`",
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # TensorFlow tells about its build on every start; a failure still comes as an exception.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     words = list(sys.argv[1:] if arguments is None else arguments)
-    options = _parser(words).parse_args(words)
+    options = argument_parser(words).parse_args(words)
     try:
         options.run(options)
     except SmartBinError as error:
@@ -60,12 +60,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+def argument_parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    """Every step; the one that `words` begin with has its arguments too."""
     parser = argparse.ArgumentParser(
         prog="smartbin-convert", description=__doc__, epilog=_EXAMPLE, formatter_class=argparse.RawTextHelpFormatter
     )
     subparsers = parser.add_subparsers(metavar="STEP", required=True)
-    for step, summary in _STEPS.items():
+    for step, summary in STEPS.items():
         if step in words[:1]:
             # Keras takes seconds to import: only the step that was asked for is loaded.
             cast(_Step, importlib.import_module(f"convert.{_MODULES.get(step, step)}")).add_parser(subparsers)

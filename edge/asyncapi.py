@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from edge.commands import REQUESTS, Answer
+from edge.commands import DOES, REQUESTS, Answer
 from edge.model import SortEvent
 from edge.state import BinState
 from edge.version import VERSION
@@ -34,7 +34,7 @@ def document() -> Document:
     operations: Document = {f"send_{name}": _operation("send", name) for name in said}
     for name, kind in REQUESTS.items():
         key = f"cmd_{name.replace('-', '_')}"
-        channels[key] = _channel(f"cmd/{name}", kind.__doc__ or "", TypeAdapter(kind).json_schema())
+        channels[key] = _channel(f"cmd/{name}", DOES.get(name, kind.__doc__ or ""), TypeAdapter(kind).json_schema())
         operations[f"receive_{key}"] = _operation("receive", key)
     return {
         "asyncapi": "3.0.0",

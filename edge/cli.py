@@ -52,7 +52,7 @@ exit codes: 0 fine, 1 an image was rejected or the disk failed, 2 configuration,
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the return value is the exit code."""
-    args = _parser().parse_args(argv)
+    args = argument_parser().parse_args(argv)
     logs.setup(os.environ, logging.DEBUG if args.verbose else logging.INFO)
     command: Callable[[argparse.Namespace], int] = args.command
     try:
@@ -68,7 +68,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def argument_parser() -> argparse.ArgumentParser:
+    """Every command with its arguments."""
     parser = argparse.ArgumentParser(
         prog="smartbin",
         description="A bin that looks at an item, knows what it is, and drops it into the right compartment.",

@@ -15,16 +15,16 @@ from edge.state import BinState
 MAX_BYTES = 1024
 _NAME = re.compile(r"[a-z0-9-]{1,32}")
 
-_Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
+_Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,64}$", description="the sender's, new for each command")]
 
 
 class Request(BaseModel):
-    """The payload of every command. id: the sender's, new for each; time: when it was sent (RFC 3339)."""
+    """The payload of every command."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: _Id
-    time: AwareDatetime
+    time: Annotated[AwareDatetime, Field(description="when it was sent")]
 
 
 class FlapRequest(Request):
@@ -51,6 +51,16 @@ REQUESTS: dict[str, type[Request]] = {
     "emptied": EmptiedRequest,
     "reload": Request,
     "snapshot": Request,
+}
+# what each does, for the documents that are made from this; else its request's docstring says so
+DOES = {
+    "pause": "take no new item; one on its way still falls",
+    "resume": "take items again",
+    "status": "answer with what `state` shows",
+    "test-flap": "move one compartment's flap once",
+    "emptied": "count the items of a compartment, or without one of every compartment, from nothing again",
+    "reload": "read the configuration again, and answer what is wrong with it",
+    "snapshot": "publish the tray as it is now on `picture`, where `mqtt.pictures` allows it",
 }
 
 

@@ -61,13 +61,26 @@ class Section(BaseModel):
 
 
 class BinSettings(Section):
-    """[bin]"""
+    """[bin]: which bin this is.
+
+    id: part of every MQTT topic, so each bin needs its own: a-z, 0-9, _ and -.
+    """
 
     id: Annotated[str, Field(pattern=ID_PATTERN, max_length=64)]
 
 
 class CameraSettings(Section):
-    """[camera]. roi: the tray within the picture, as fractions [x, y, width, height]."""
+    """[camera]: where the pictures come from.
+
+    source: "picamera2": a camera at the Pi's ribbon; "opencv": USB, network or a video file; "replay": files, to try.
+    device: which one: a number, and with "opencv" also "/dev/video0", "rtsp://..." or the name of a video file.
+    path: of a replay: a folder of pictures or a video.
+    pace: of a replay: "real" as a camera would, "fast" as fast as the bin can.
+    size: width and height in pixels.
+    fps: frames a second.
+    roi: the tray within the picture, as fractions [x, y, width, height].
+    loop: of a replay: begin again after the last picture.
+    """
 
     source: Literal["picamera2", "opencv", "replay"]
     device: int | str = 0
@@ -87,16 +100,26 @@ class CameraSettings(Section):
 
 
 class ModelSettings(Section):
-    """[model]. threads: 0 takes all cores."""
+    """[model]: what says what is on the tray.
+
+    path: a model folder, with model.json and model.tflite.
+    threads: of the processor; 0 takes all cores.
+    """
 
     path: ExistingPath
     threads: Annotated[int, Field(ge=0, le=64)] = 0
 
 
 class TriggerSettings(Section):
-    """[trigger]. change: least contrast to the empty tray that counts; clear_s: how long an item may take to fall.
+    """[trigger]: when an item counts as there.
 
-    broken_is_low: of a beam, the level of its receiver while something breaks it.
+    kind: "vision": the picture differs from the empty tray; "beam": a light barrier across the tray tells.
+    change: least contrast to the empty tray that counts.
+    settle_frames: for so many frames an item must lie still.
+    margin: how much around the item's box the model sees, as a share of its longer side. Without it, the model's own.
+    clear_s: how long an item may take to fall.
+    pin: of the beam's receiver.
+    broken_is_low: of a beam, whether its receiver is low while something breaks it.
     """
 
     kind: Literal["vision", "beam"] = "vision"
@@ -109,10 +132,15 @@ class TriggerSettings(Section):
 
 
 class PolicySettings(Section):
-    """[policy]. costs: for each true compartment, what it costs to put its item into another (1 where not given).
+    """[policy]: what the model's answer means.
 
+    votes: pictures looked at for each item.
+    abstain_below: less sure than this of a compartment: the default compartment.
+    costs: for each true compartment, what it costs to put its item into another (1 where not given):
+    hazard = { recycling = 20 } makes 20 times as sure before a battery may go to recycling.
     unknown: whether things like nothing the model was trained on go to the default compartment, where the model can
-    tell. unknown_above: how strange that is; 1 is the model's own limit, more lets stranger things be sorted.
+    tell.
+    unknown_above: how strange that is; 1 is the model's own limit, more lets stranger things be sorted.
     """
 
     votes: Annotated[int, Field(ge=1, le=50)] = 3
@@ -123,7 +151,14 @@ class PolicySettings(Section):
 
 
 class FlapsSettings(Section):
-    """[flaps]. max_s: no move may take longer. guard_pin: a light barrier that a hand in the chute breaks."""
+    """[flaps]: what all flaps share.
+
+    driver: "gpio" moves them, "mock" moves nothing and logs every pulse.
+    guard_pin: of a light barrier that a hand in the chute breaks; it stops every flap at once.
+    guard_broken_is_low: whether its output is low while the beam is broken; where it is high then, a cut cable counts
+    as a hand.
+    max_s: no move may take longer.
+    """
 
     driver: Literal["gpio", "mock"]
     guard_pin: Pin | None = None
@@ -139,7 +174,9 @@ PulseMs = Annotated[float, Field(gt=0.0, le=10.0)]
 class DoorSettings(Section):
     """[door]: a switch at the door through which the bin is emptied. Nothing moves while it is open.
 
-    open_is_low: the pin's level while the door is open. empties: whether opening it empties every compartment.
+    pin: of the switch, which leads to ground.
+    open_is_low: whether the pin is low while the door is open; false: a cut cable counts as open.
+    empties: whether opening it empties every compartment.
     """
 
     pin: Pin
@@ -151,7 +188,13 @@ Centimetres = Annotated[float, Field(ge=2.0, le=400.0, description="what an ultr
 
 
 class FillSensor(Section):
-    """[compartments.NAME.fill]: an ultrasonic sensor that looks down into the compartment, and what it sees there."""
+    """[compartments.NAME.fill]: an ultrasonic sensor that looks down into the compartment, and what it sees there.
+
+    trigger_pin: starts a measurement.
+    echo_pin: hears it; the sensor gives 5 V, the pin takes 3.3 V: divide it.
+    empty_cm: what it measures when nothing lies in there.
+    full_cm: what it measures when nothing more goes in.
+    """
 
     trigger_pin: Pin
     echo_pin: Pin
@@ -166,14 +209,23 @@ class FillSensor(Section):
 
 
 class FillSettings(Section):
-    """[fill]. alert_at: the share from which a compartment is told as full; every_s: how often it is measured."""
+    """[fill]: what the fill sensors are for.
+
+    alert_at: the share from which a compartment is told as full.
+    every_s: how often it is measured.
+    """
 
     alert_at: Annotated[float, Field(ge=0.2, le=1.0)] = 0.8
     every_s: Annotated[float, Field(ge=5.0, le=3600.0)] = 60.0
 
 
 class CompartmentSettings(Section):
-    """What every [compartments.NAME] has."""
+    """[compartments.NAME]: what every compartment has.
+
+    labels: of the model, that go here; each label goes to exactly one compartment.
+    default: what the bin is unsure about goes here; true in exactly one.
+    fill: a sensor that tells how full it is.
+    """
 
     labels: tuple[str, ...] = ()
     default: bool = False
@@ -181,7 +233,16 @@ class CompartmentSettings(Section):
 
 
 class ServoCompartment(CompartmentSettings):
-    """kind = "servo": one servo opens this compartment. Angles in degrees, pulse widths in milliseconds."""
+    """kind = "servo": one servo opens this compartment.
+
+    pin: of the servo's signal.
+    rest: degrees, closed.
+    open: degrees, open.
+    min_angle, max_angle: degrees at the shortest and the longest pulse.
+    min_pulse_ms, max_pulse_ms: what the servo's data sheet says.
+    open_s: how long it stays open.
+    settle_s: how long it may take back to rest; then the pulses stop.
+    """
 
     kind: Literal["servo"]
     pin: Pin
@@ -204,7 +265,13 @@ class ServoCompartment(CompartmentSettings):
 
 
 class SolenoidCompartment(CompartmentSettings):
-    """kind = "solenoid": a relay or transistor pulls a latch. max_on_s protects the coil."""
+    """kind = "solenoid": a relay or transistor pulls a latch.
+
+    pin: of the relay's or transistor's input.
+    pulse_s: how long it pulls.
+    max_on_s: never longer than this, to protect the coil.
+    active_high: whether the input is on while the pin is high; many relay boards want false.
+    """
 
     kind: Literal["solenoid"]
     pin: Pin
@@ -220,7 +287,10 @@ class SolenoidCompartment(CompartmentSettings):
 
 
 class ChuteCompartment(CompartmentSettings):
-    """kind = "chute": the chute of [chute] turns to this angle, then drops."""
+    """kind = "chute": the chute of [chute] turns to this angle, then drops.
+
+    angle: degrees.
+    """
 
     kind: Literal["chute"]
     angle: Angle
@@ -233,7 +303,18 @@ Compartment = Annotated[
 
 
 class ChuteSettings(Section):
-    """[chute]: the two servos that all compartments of kind "chute" share."""
+    """[chute]: the two servos that all compartments of kind "chute" share.
+
+    turn_pin: of the servo that turns the chute.
+    drop_pin: of the servo that lets the item fall.
+    turn_rest, drop_rest: degrees, at rest.
+    drop_open: degrees, open.
+    turn_s: how long a turn may take.
+    drop_s: how long it stays open.
+    settle_s: how long it may take back to rest; then the pulses stop.
+    min_angle, max_angle: degrees at the shortest and the longest pulse.
+    min_pulse_ms, max_pulse_ms: what the servos' data sheet says.
+    """
 
     turn_pin: Pin
     drop_pin: Pin
@@ -250,9 +331,19 @@ class ChuteSettings(Section):
 
 
 class MqttSettings(Section):
-    """[mqtt]. The password is read from a file, never written here. commands: whether cmd/<name> is listened to.
+    """[mqtt]: the broker to which the bin tells everything.
 
-    pictures: whether the command snapshot may have the tray published. discovery: whether Home Assistant is told.
+    enabled: false: no broker, nothing leaves the bin.
+    host, port: of the broker.
+    username: as the broker knows the bin.
+    password_file: its first line is the password.
+    tls: whether the connection is encrypted and the broker's certificate checked; turn it on over a network.
+    ca_file: the authority that signed the broker's certificate. Without it, those that the system trusts.
+    cert_file, key_file: a certificate of the bin's own.
+    prefix: what every topic begins with.
+    commands: whether to listen to cmd/... topics, so whether others can move flaps.
+    pictures: whether the command `snapshot` may publish a picture of the tray.
+    discovery: whether Home Assistant is told.
     """
 
     enabled: bool = True
@@ -284,7 +375,11 @@ class MqttSettings(Section):
 
 
 class OutboxSettings(Section):
-    """[outbox]. max_mb: the oldest events are dropped, and counted, beyond this size."""
+    """[outbox]: the events on disk that wait for the broker.
+
+    path: of the database.
+    max_mb: the oldest events are dropped, and counted, beyond this size.
+    """
 
     path: AnyPath = Path("/var/lib/smart-bin/outbox.db")
     max_mb: Annotated[float, Field(ge=1.0, le=100_000)] = 50.0
@@ -307,7 +402,13 @@ class CaptureSettings(Section):
 
 
 class WebSettings(Section):
-    """[web]. The page of the bin. password_file: its first line is asked for; needed where others can reach it."""
+    """[web]: the page of the bin.
+
+    enabled: whether there is one.
+    host: where it listens: "127.0.0.1" for this computer alone, "0.0.0.0" for everybody.
+    port: of the page; 0 takes a free one.
+    password_file: its first line is asked for; needed where others can reach it.
+    """
 
     enabled: bool = False
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"

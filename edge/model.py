@@ -169,7 +169,22 @@ class ModelId:
 
 @dataclass(frozen=True, slots=True)
 class SortEvent:
-    """One item, as it is stored and published. time is RFC 3339 UTC; clock_synced says whether to believe it."""
+    """One item, as it is stored and published.
+
+    event_id: the same whenever the event comes again.
+    seq: one more for each item of a bin; a gap means a loss.
+    time: RFC 3339, UTC.
+    clock_synced: whether to believe the time.
+    label: the likeliest one.
+    confidence: how likely the label is (0..1).
+    compartment: where it went.
+    compartment_confidence: how likely it belongs there (0..1).
+    reason: why it is not simply sorted; null where it is.
+    top: every label, the likeliest first.
+    votes: how many pictures were looked at.
+    flap: what the flap did; null where none moved.
+    image: null; kept for later.
+    """
 
     event_id: str
     bin_id: str

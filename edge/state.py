@@ -49,15 +49,22 @@ class LastItem:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How the computer is. None where it cannot be told."""
+    """How the computer is; null where it cannot be told.
+
+    broker: what is wrong with the connection; null while it is fine.
+    broker_connects: how often it has connected to the broker.
+    under_voltage: the supply is too weak, now or a moment ago.
+    throttled: the firmware slows the processor down now, for heat or a weak supply.
+    model_file: what is wrong with the file on disk, which is not the one in memory.
+    """
 
     temperature_c: float | None = None
     clock_synced: bool | None = None
-    broker: str | None = None  # what is wrong with the connection, None while it is fine
-    broker_connects: int = 0  # how often it has connected to the broker
-    under_voltage: bool | None = None  # now or a moment ago
-    throttled: bool | None = None  # the firmware slows the processor down now: heat, or a weak supply
-    model_file: str | None = None  # what is wrong with the file on disk, which is not the one in memory
+    broker: str | None = None
+    broker_connects: int = 0
+    under_voltage: bool | None = None
+    throttled: bool | None = None
+    model_file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +77,20 @@ class Fill:
 
 @dataclass(frozen=True, slots=True)
 class BinState:
-    """Counts run since the program started; `state` is starting, ready, fault or stopped.
+    """What a dashboard shows. Counts run since the program started.
 
-    faults keep the bin from sorting; warnings do not, and leave `state` as it is. paused: no new item is taken. fill:
-    0..1 by compartment with a sensor, None where it does not answer. since_emptied: items by compartment, kept over
-    restarts. by_problem: how often each began.
+    version: of the program.
+    state: starting, ready, fault or stopped.
+    paused: no new item is taken.
+    faults: what keeps the bin from sorting.
+    warnings: what does not, and leaves `state` as it is.
+    items: how many were handled.
+    by_label, by_compartment, by_outcome: how many of each.
+    by_problem: how often each began.
+    fill: 0..1 by compartment with a sensor, null where it does not answer.
+    since_emptied: items by compartment, kept over restarts.
+    queued: events that wait for the broker.
+    dropped: events that no longer found room on the disk.
     """
 
     bin_id: str

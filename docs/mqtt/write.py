@@ -1,4 +1,4 @@
-"""Writes the files beside this one from the code: make docs-mqtt"""
+"""Writes the files beside this one from the code: make docs-pages"""
 
 from __future__ import annotations
 

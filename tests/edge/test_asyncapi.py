@@ -27,7 +27,7 @@ def test_the_files_in_docs_are_what_the_code_says() -> None:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     for name, text in module.files().items():
-        assert (FOLDER / name).read_text(encoding="utf-8") == text, "run `make docs-mqtt`"
+        assert (FOLDER / name).read_text(encoding="utf-8") == text, "run `make docs-pages`"
 
 
 def test_every_topic_is_there_and_every_operation_has_its_channel() -> None:

@@ -1,0 +1,69 @@
+"""The documentation builds without a warning, fetches nothing, and what is made from the code is up to date."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+REFERENCE = REPOSITORY / "docs" / "reference"
+_FETCHED = re.compile(
+    r"<(?:script|img|iframe|source)[^>]*\bsrc=[\"']?(https?:|//)|<link[^>]*\bhref=[\"']?(?:https?:|//)"
+)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the built site."""
+    if find_spec("mkdocs") is None or find_spec("material") is None:
+        pytest.skip("mkdocs-material is not installed (extra `docs`)")
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_every_link_and_anchor_leads_somewhere(site: Path) -> None:
+    # `--strict` has looked at them; here that it looked at whole pages
+    for page in ("index", "contributing", "architecture", "FAULTS", "reference/configuration", "mqtt/index"):
+        assert (site / f"{page}.html").stat().st_size > 5_000
+
+
+def test_a_reader_without_a_network_gets_all_of_it(site: Path) -> None:
+    for page in site.rglob("*.html"):
+        assert not _FETCHED.search(page.read_text(encoding="utf-8")), page
+    for style in site.rglob("*.css"):
+        assert not re.search(r"(@import|url\()\s*[\"']?(https?:|//)", style.read_text(encoding="utf-8")), style
+
+
+def test_no_script_of_ours_is_published(site: Path) -> None:
+    assert not list(site.rglob("*.py"))
+
+
+@pytest.fixture(scope="module")
+def made() -> dict[str, str]:
+    """Name -> content of what docs/reference/write.py makes."""
+    sys.path.insert(0, str(REFERENCE))
+    try:
+        return dict(importlib.import_module("write").files())
+    finally:
+        sys.path.remove(str(REFERENCE))
+
+
+@pytest.mark.parametrize("name", ["commands.md", "configuration.md", "mqtt.md", "rest.md"])
+def test_the_pages_say_what_the_code_does(made: dict[str, str], name: str) -> None:
+    assert (REFERENCE / name).read_text(encoding="utf-8") == made[name], "run `make docs-pages`"
+
+
+def test_every_key_of_the_configuration_says_what_it_does(made: dict[str, str]) -> None:
+    silent = [
+        line for line in made["configuration.md"].splitlines() if line.startswith("| `") and line.endswith("|  |")
+    ]
+    assert not silent, "explain each in its class's docstring in edge/config.py, as `key: what it does`"
