@@ -388,9 +388,12 @@ class OutboxSettings(Section):
 class CaptureSettings(Section):
     """[capture]: whether pictures of items are kept on disk, to be labelled and taught (docs/PRIVACY.md).
 
-    mode: "blurred" shows the item alone. max_mb, max_disk_share: the least useful go first beyond this size, or this
-    share of what would be free without them. random_share: of the items that the bin is sure of. margin_below: an item
-    is kept when the two likeliest compartments, or labels, are nearer to each other than this.
+    mode: "on", "off", or "blurred", which shows the item alone.
+    path: the folder; without it `captures` beside the outbox.
+    max_mb: the least useful go first beyond this size.
+    max_disk_share: or beyond this share of what would be free without them.
+    random_share: of the items that the bin is sure of, kept to tell how often it is right.
+    margin_below: an item is kept when the two likeliest compartments, or labels, are nearer to each other than this.
     """
 
     mode: Literal["off", "blurred", "on"] = "off"
@@ -429,10 +432,13 @@ def _place(text: str, info: ValidationInfo) -> str:
 class UpdateSettings(Section):
     """[update]: models from a signed repository, see docs/UPDATES.md.
 
-    url: https://... or a folder, as of a USB stick. root: the root.json that its maintainer gave out. mode: "download"
-    keeps packages ready for `smartbin models use`; "shadow" lets a new one answer beside the old; "auto" takes it over
-    then. shadow_items, shadow_days: how long it is compared, whichever is reached first. max_slower: times the time of
-    the old one. max_more_abstentions: share of the items.
+    mode: "download" keeps packages ready for `smartbin models use`; "shadow" lets a new one answer beside the old;
+    "auto" takes it over then.
+    url: https://... or a folder, as of a USB stick.
+    root: the root.json that its maintainer gave out.
+    shadow_items, shadow_days: how long it is compared, whichever is reached first.
+    max_slower: times the time of the old one.
+    max_more_abstentions: share of the items.
     """
 
     mode: Literal["off", "download", "shadow", "auto"] = "off"
