@@ -20,6 +20,7 @@ from edge.adapters.fill_gauges import FillGauges, Sensor, ultrasonic
 from edge.adapters.flaps import GpioFlaps, debug_pulse, show_pulse
 from edge.adapters.guards import Guard, Guards, PinGuard
 from edge.adapters.litert import LiteRtClassifier
+from edge.adapters.model_keeper import ModelKeeper
 from edge.adapters.model_store import ModelStore
 from edge.adapters.model_watch import ModelWatch
 from edge.adapters.no_publisher import NoPublisher
@@ -80,6 +81,7 @@ def run(
     reload = reload or never()
     wanted: Settings | None = settings
     state: BinState | None = None
+    keeper = ModelKeeper(ModelStore(settings.models_folder))
     with closing(SqliteOutbox(settings.outbox.path, int(settings.outbox.max_mb * 1e6))) as outbox:
         while wanted is not None:
             try:
@@ -87,6 +89,7 @@ def run(
                     wanted,
                     outbox=outbox,
                     notifier=notifier,
+                    keeper=keeper,
                     make_observers=make_observers,
                     show_pulses=show_pulses,
                     reload=reload,
@@ -94,7 +97,7 @@ def run(
                 ) as parts:
                     settings = wanted
                     parts.reporter.ready()
-                    wanted = sort(parts, settings, should_stop, reload)
+                    wanted = sort(parts, settings, should_stop, reload, keeper)
                     state = parts.reporter.state
             except SmartBinError as error:
                 if wanted is settings or state is None:
@@ -102,11 +105,23 @@ def run(
                 wanted, state = settings, with_fault(state, rejected(str(error)))
 
 
-def sort(parts: Parts, settings: Settings, should_stop: Callable[[], bool], reload: Reload) -> Settings | None:
-    """Until the end, or until there are other settings to go on with."""
-    loop.run(parts, should_stop, lambda: reload.wanted(settings, parts.reporter))
+def sort(
+    parts: Parts, settings: Settings, should_stop: Callable[[], bool], reload: Reload, keeper: ModelKeeper
+) -> Settings | None:
+    """Until the end, or until there are other settings or another model to go on with."""
+    another = False
+
+    def between_items() -> bool:
+        nonlocal another
+        another = keeper.other_wanted(parts.reporter, time.monotonic())
+        return reload.wanted(settings, parts.reporter) or another
+
+    loop.run(parts, should_stop, between_items)
     if (other := reload.take()) is not None:
         return other
+    if another and not should_stop():
+        return settings
+    keeper.ended()
     parts.notifier.stopping()
     parts.reporter.stopped(time.monotonic())
     if settings.mqtt.enabled:
@@ -120,6 +135,7 @@ def opened(
     *,
     outbox: SqliteOutbox,
     notifier: SystemdNotifier,
+    keeper: ModelKeeper,
     make_observers: Sequence[MakeObserver],
     show_pulses: bool,
     reload: Reload | None = None,
@@ -130,7 +146,8 @@ def opened(
     Raises ConfigError, HardwareError, ModelError, PublishError.
     """
     with ExitStack() as stack:
-        classifier = stack.enter_context(closing(open_classifier(settings)))
+        settings, classifier = open_chosen(settings, keeper)
+        stack.enter_context(closing(classifier))
         model = classifier.manifest
         policy = policy_for(settings, model)
         camera = stack.enter_context(closing(camera_for(settings)))
@@ -223,7 +240,7 @@ def judge(settings: Settings) -> Iterator[tuple[Judge, Manifest]]:
 def checked_config(path: Path, environ: Mapping[str, str]) -> Settings:
     """The settings at `path`, checked against the model they name. Raises ConfigError, ModelError."""
     settings = config.load(path, environ)
-    check_routes(settings, manifest.load(settings.model.path))
+    checked_model(chosen_model(settings))
     return settings
 
 
@@ -264,8 +281,20 @@ def use_model(settings: Settings, wanted: str) -> None:
     """Run another model from now on. Raises UpdateError, ModelError, ConfigError: it cannot be run here."""
     store = ModelStore(settings.models_folder)
     if wanted in store.installed():
-        open_classifier(with_model(settings, store.path(wanted))).close()
+        open_package(settings, store.path(wanted))[1].close()
     store.use(wanted)
+
+
+def open_chosen(settings: Settings, keeper: ModelKeeper) -> tuple[Settings, LiteRtClassifier]:
+    """The model that is to run, and the settings with its path. Raises ModelError, ConfigError of the shipped one."""
+    return keeper.open(time.monotonic(), partial(open_package, settings), lambda: (settings, open_classifier(settings)))
+
+
+def open_package(settings: Settings, folder: Path) -> tuple[Settings, LiteRtClassifier]:
+    """An installed one, all of it, and the settings with its path. Raises ModelError, ConfigError."""
+    with_it = with_model(settings, folder)
+    policy_for(with_it, checked_model(with_it))
+    return with_it, open_classifier(with_it)
 
 
 def open_classifier(settings: Settings) -> LiteRtClassifier:
@@ -279,9 +308,20 @@ def open_classifier(settings: Settings) -> LiteRtClassifier:
     return classifier
 
 
+def checked_model(settings: Settings) -> Manifest:
+    """What is said of the model, which fits the compartments. Raises ModelError, ConfigError."""
+    model = manifest.load(settings.model.path)
+    check_routes(settings, model)
+    return model
+
+
 def check_routes(settings: Settings, model: Manifest) -> None:
-    """Raises ConfigError unless every label of the model goes into exactly one compartment."""
-    problems = config.route_problems(settings, model.labels)
+    """Raises ConfigError unless every label of the model goes into exactly one compartment.
+
+    Where models change by themselves, one with fewer labels than are routed is fine.
+    """
+    several = bool(ModelStore(settings.models_folder).installed())
+    problems = (config.unrouted if several else config.route_problems)(settings, model.labels)
     if problems:
         raise ConfigError(problems)
 

@@ -38,6 +38,7 @@ MOCK = 'skipped: flaps.driver is "mock", no pin is used'
 def checks_for(settings: Settings) -> list[Check]:
     """In the order in which a person would look for the cause. Nothing runs yet."""
     pi_model = pi_health.pi_model()
+    settings = app.chosen_model(settings)
     return [
         check_computer(pi_model, pi_health.os_name()),
         check_camera(app.camera_for(settings)),

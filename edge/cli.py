@@ -197,7 +197,8 @@ def _settings_with_model(args: argparse.Namespace) -> Settings:
     environ = dict(os.environ)
     if args.model is not None:
         environ[f"{config.ENV_PREFIX}MODEL__PATH"] = str(args.model.resolve())
-    return config.load(args.config or demo.CONFIG, environ)
+    settings = config.load(args.config or demo.CONFIG, environ)
+    return settings if args.config is None or args.model is not None else app.chosen_model(settings)
 
 
 def _serve(args: argparse.Namespace) -> int:

@@ -542,14 +542,16 @@ def parse(
 def route_problems(settings: Settings, labels: Iterable[str]) -> list[str]:
     """What is wrong between the routes and a model's labels."""
     known = list(labels)
-    routed = settings.routes
-    missing = [label for label in known if label not in routed]
-    unknown = [label for label in routed if label not in known]
-    problems = [f"compartments: label {label!r} is not routed; add it to one compartment's labels" for label in missing]
-    problems += [
+    unknown = [label for label in settings.routes if label not in known]
+    return unrouted(settings, known) + [
         f"compartments: the model has no label {label!r}; it knows {', '.join(known)}" for label in sorted(unknown)
     ]
-    return problems
+
+
+def unrouted(settings: Settings, labels: Iterable[str]) -> list[str]:
+    """The labels for which no compartment is named. A model with fewer labels than are routed does no harm."""
+    missing = [label for label in labels if label not in settings.routes]
+    return [f"compartments: label {label!r} is not routed; add it to one compartment's labels" for label in missing]
 
 
 def _with_environment(table: dict[str, Any], environ: Mapping[str, str], problems: list[str]) -> dict[str, Any]:

@@ -49,6 +49,7 @@ class Problem(StrEnum):
     CAMERA_BLACK = "camera_black"
     MODEL_FAILED = "model_failed"
     MODEL_CHANGED = "model_changed"
+    MODEL_PUT_BACK = "model_put_back"
     FLAP_FAILED = "flap_failed"
     HAND_IN_CHUTE = "hand_in_chute"
     DOOR_OPEN = "door_open"

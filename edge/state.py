@@ -17,6 +17,7 @@ WARNINGS = frozenset(
         Problem.COMPARTMENT_FULL,
         Problem.FILL_UNKNOWN,
         Problem.MODEL_CHANGED,
+        Problem.MODEL_PUT_BACK,
         Problem.DATABASE_REPLACED,
         Problem.CONFIG_REJECTED,
         Problem.BROKER_AWAY,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from edge import model_choice
@@ -19,7 +20,9 @@ from edge.errors import UpdateError
 from edge.manifest import FILE_NAME
 from edge.model_choice import SHIPPED, Choice
 
-CURRENT, REJECTED, INCOMING = "current", "rejected.json", ".incoming"
+CURRENT, REJECTED, TRIAL, INCOMING = "current", "rejected.json", "trial", ".incoming"
+PROVEN = "proven"
+BY_HAND = "put back by hand"
 
 
 class ModelStore:
@@ -53,12 +56,15 @@ class ModelStore:
         if wanted != SHIPPED and wanted not in self.installed():
             known = ", ".join([SHIPPED, *self.installed()])
             raise UpdateError(f"there is no model {wanted!r} here; name one of {known}")
-        rejected = {name: reason for name, reason in self.rejected().items() if name != wanted}
+        choice, rejected = self.choice(), dict(self.rejected())
+        if wanted in (SHIPPED, choice.fallback) and wanted != choice.current != SHIPPED:
+            rejected[choice.current] = BY_HAND  # else the next update would take it again
+        rejected.pop(wanted, None)
         self._write(REJECTED, json.dumps(rejected))
-        self._write(CURRENT, model_choice.dump(model_choice.after_use(self.choice(), wanted)))
+        self._write(CURRENT, model_choice.dump(model_choice.after_use(choice, wanted)))
 
     def reject(self, package: str, reason: str) -> None:
-        """It is never taken again by itself, and the one before it runs. Raises UpdateError."""
+        """It is never taken again by itself, and the one before it runs. Raises UpdateError: it is not noted."""
         # first this file: with it alone `usable` already passes over the package
         self._write(REJECTED, json.dumps({**self.rejected(), package: reason}))
         self._write(CURRENT, model_choice.dump(model_choice.after_failure(self.choice(), package)))
@@ -70,6 +76,29 @@ class ModelStore:
         except ValueError:
             return {}
         return {str(name): str(reason) for name, reason in found.items()} if isinstance(found, dict) else {}
+
+    def begin_trial(self, package: str) -> int:
+        """How often it was begun with since it ran well last, this time included; 0 for one that is proven."""
+        name, _, times = self._read(TRIAL).strip().partition(" ")
+        if name == package and times == PROVEN:
+            return 0
+        number = int(times) + 1 if name == package and times.isdecimal() else 1
+        self._note(f"{package} {number}")
+        return number
+
+    def proven(self, package: str) -> None:
+        """The bin ran well with it."""
+        if package != SHIPPED:
+            self._note(f"{package} {PROVEN}")
+
+    def end_trial(self) -> None:
+        """Its starts are counted from the beginning again."""
+        with suppress(OSError):
+            (self.folder / TRIAL).unlink(missing_ok=True)
+
+    def _note(self, trial: str) -> None:
+        with suppress(UpdateError):  # a disk that takes nothing must not keep the bin from starting
+            self._write(TRIAL, trial)
 
     def remove(self, package: str) -> None:
         """A package that nobody needs. Raises UpdateError."""
