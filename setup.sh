@@ -16,6 +16,7 @@ readonly OLDEST_PYTHON=3.11
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly HERE
 readonly VENV=$HERE/.venv
+readonly PROMETHEUS=$HERE/build/prometheus
 DRY_RUN=false
 LOG=/dev/null
 STAGE=
@@ -206,6 +207,28 @@ run_checks() {
     PATH=$PATH:/usr/sbin make check 2>&1 | tee -a "$LOG"
 }
 
+# Installed, Debian's package would start a service. Its two programs need nothing else of it, and no root.
+want_prometheus() {
+    if command -v prometheus >/dev/null && command -v promtool >/dev/null || [[ -x $PROMETHEUS/usr/bin/promtool ]]; then
+        return 0
+    fi
+    if command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null; then
+        try "Unpacking Debian's prometheus to $PROMETHEUS (20 MB; no service), for the tests of the metrics" \
+            unpack_prometheus || warn "it could not be had; those tests are skipped (see $LOG)"
+    else
+        warn "the tests of the metrics: install prometheus and promtool (their service is not needed)"
+    fi
+}
+
+unpack_prometheus() (
+    rm -rf "$PROMETHEUS"
+    mkdir -p "$PROMETHEUS"
+    cd "$PROMETHEUS"
+    apt-get -q download prometheus || { can_be_root && apt_get update && apt-get -q download prometheus; } || return 1
+    dpkg-deb -x prometheus_*.deb . || return 1
+    rm prometheus_*.deb
+)
+
 run_tests() {
     local status=0
     open_log "$HERE/build/setup-test.log"
@@ -215,6 +238,7 @@ run_tests() {
     want_command "the check of the scripts" shellcheck shellcheck || true
     want_command "the tests of the pages" chromium chromium || true
     want_command "the tests of the pages" chromedriver chromium-driver || true
+    want_prometheus
     if is_root; then
         want_command "the test of install in a container" systemd-nspawn systemd-container || true
         want_command "the test of install in a container" debootstrap debootstrap || true

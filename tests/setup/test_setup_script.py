@@ -33,6 +33,10 @@ FAKE_APT_GET = """#!/bin/bash
 echo "apt-get $*" >> "$CALLS"
 [[ -z ${APT_FAILS:-} ]] || exit 100
 [[ $* != *python3-venv* ]] || touch "$CALLS.venv"
+[[ $* != *download* ]] || touch prometheus_2_amd64.deb
+"""
+FAKE_DPKG_DEB = """#!/bin/bash
+[[ $1 == -x && -e $2 ]] && mkdir -p "$3/usr/bin" && touch "$3/usr/bin/promtool" && chmod +x "$3/usr/bin/promtool"
 """
 FAKE_SUDO = """#!/bin/bash
 [[ $1 == -n ]] && shift
@@ -48,6 +52,7 @@ FAKES = {
     "python3.11": FAKE_PYTHON,
     "pip": FAKE_PIP,
     "apt-get": FAKE_APT_GET,
+    "dpkg-deb": FAKE_DPKG_DEB,
     "apt-cache": '#!/bin/bash\n[[ $* == "show python3-picamera2" ]]\n',
     "sudo": FAKE_SUDO,
     "smartbin": FAKE_SMARTBIN,
@@ -195,6 +200,15 @@ def test_tests_run_even_where_apt_fails_and_their_failure_is_the_result(sandbox:
     failed = sandbox.setup("test", CHECKS_FAIL="1")
     assert failed.returncode != 0
     assert "That took" in failed.stdout
+
+
+@pytest.mark.skipif(shutil.which("prometheus", path="/usr/bin:/bin") is not None, reason="prometheus is installed")
+def test_prometheus_is_unpacked_once_and_never_installed(sandbox: Sandbox) -> None:
+    for _ in range(2):
+        assert sandbox.setup("test").returncode == 0
+    assert [path.name for path in (sandbox.checkout / "build" / "prometheus").iterdir()] == ["usr"]
+    asked = [call for call in sandbox.calls("apt-get") if "prometheus" in call]
+    assert asked == ["-q download prometheus"]
 
 
 def test_ci_runs_the_same() -> None:
