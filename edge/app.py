@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -15,6 +16,7 @@ from typing import Any
 from edge import config, loop, manifest
 from edge.adapters import firmware, pi_health
 from edge.adapters.beam import BeamTrigger
+from edge.adapters.capturing import Capturing
 from edge.adapters.cooling import CoolingCamera
 from edge.adapters.fill_gauges import FillGauges, Sensor, ultrasonic
 from edge.adapters.flaps import GpioFlaps, debug_pulse, show_pulse
@@ -29,9 +31,11 @@ from edge.adapters.paho_publisher import BrokerSettings, PahoPublisher
 from edge.adapters.picamera import PiCamera
 from edge.adapters.pins import mock_pins, real_pins
 from edge.adapters.replay import ReplayCamera
+from edge.adapters.site_store import SiteStore
 from edge.adapters.sqlite_outbox import SqliteOutbox, read_outbox
 from edge.adapters.systemd_notify import SystemdNotifier
 from edge.adapters.web_child import WebChild, starter
+from edge.capture import CaptureRules
 from edge.classify import Judge, expand, verdicts
 from edge.config import ChuteCompartment, Settings, SolenoidCompartment
 from edge.decision import Policy
@@ -162,12 +166,13 @@ def opened(
         gauges = stack.enter_context(closing(gauges_for(settings, pins)))
         delivery = Delivery(outbox, publisher)
         web = [stack.enter_context(closing(child)) for child in web_for(settings)]
+        captures = [stack.enter_context(closing(capturing)) for capturing in capturing_for(settings, model)]
         reporter = Reporter(
             first_state(settings, model.id, before),
             publish=lambda state: tell(state_json(state), delivery.publish_state, *(child.state for child in web)),
             notifier=notifier,
             queue=outbox.stats,
-            health=health_of(publisher, ModelWatch(settings.model.path / model.file, model.sha256)),
+            health=health_of(publisher, ModelWatch(settings.model.path / model.file, model.sha256), captures),
             now_s=time.monotonic(),
             fill=lambda: Fill(gauges.levels(), settings.fill.alert_at),
         )
@@ -185,7 +190,7 @@ def opened(
             model=model.id,
             clock=Clock(time.monotonic, wall_time, pi_health.clock_synced),
             new_id=lambda: uuid7(time.time_ns() // 1_000_000, os.urandom(10)),
-            observers=[*web, *(make(lambda: reporter.state) for make in make_observers)],
+            observers=[*web, *captures, *(make(lambda: reporter.state) for make in make_observers)],
             inbox=inbox_for(settings, publisher, web),
             ask_reload=lambda: (reload or never()).ask(settings, reporter),
         )
@@ -199,8 +204,8 @@ def first_state(settings: Settings, model: ModelId, before: BinState | None) -> 
     return replace(before, model=model, faults=(), warnings=config_warning)
 
 
-def health_of(publisher: Publisher, model_watch: ModelWatch) -> Callable[[], Health]:
-    """Looks at the computer, at the broker and at the model's file; cheap."""
+def health_of(publisher: Publisher, model_watch: ModelWatch, captures: Sequence[Capturing]) -> Callable[[], Health]:
+    """Looks at the computer, at the broker, at the model's file and at what keeps items; cheap."""
     return lambda: Health(
         temperature_c=pi_health.temperature_c(),
         clock_synced=pi_health.clock_synced(),
@@ -209,6 +214,7 @@ def health_of(publisher: Publisher, model_watch: ModelWatch) -> Callable[[], Hea
         under_voltage=pi_health.under_voltage(),
         throttled=firmware.throttled(),
         model_file=model_watch.trouble(),
+        captures=next((capturing.trouble for capturing in captures), None),
     )
 
 
@@ -440,6 +446,28 @@ def web_for(settings: Settings) -> Sequence[WebChild]:
     if not settings.web.enabled:
         return ()
     return (WebChild(starter(settings.model_dump_json(), os.environ), time.monotonic),)
+
+
+def capturing_for(settings: Settings, model: Manifest) -> Sequence[Capturing]:
+    """What keeps items; nothing where [capture] is off."""
+    capture = settings.capture
+    if capture.mode == "off":
+        return ()
+    rules = CaptureRules(
+        random_share=capture.random_share,
+        margin_below=capture.margin_below,
+        routes=settings.routes,
+        novelty=manifest.load_novelty(settings.model.path, model),
+    )
+    margin = rules_for(settings, model).margin
+    blurred = capture.mode == "blurred"
+    return (Capturing(site_store(settings), rules, margin=margin, blurred=blurred, random=random.random),)
+
+
+def site_store(settings: Settings) -> SiteStore:
+    """The items kept so far, also where [capture] is off now. Opens nothing yet."""
+    capture = settings.capture
+    return SiteStore(settings.captures, int(capture.max_mb * 1e6), capture.max_disk_share)
 
 
 def inbox_for(settings: Settings, publisher: Publisher, web: Sequence[WebChild]) -> Inbox | None:

@@ -664,6 +664,8 @@ def _pin_problems(table: dict[str, Any], compartments: dict[str, dict[str, Any]]
 def _needs(table: dict[str, Any], compartments: dict[str, dict[str, Any]]) -> list[str]:
     camera, trigger = _table(table, "camera"), _table(table, "trigger")
     problems = []
+    if trigger.get("kind") == "beam" and _table(table, "capture").get("mode") == "blurred":
+        problems.append('capture.mode: with a beam nobody knows where on the tray the item lies; write "on" or "off"')
     if camera.get("source") == "replay" and "path" not in camera:
         problems.append("camera.path: missing; a replay needs the folder or video to show")
     if camera.get("source") == "picamera2" and not isinstance(camera.get("device", 0), int):

@@ -62,6 +62,7 @@ class Problem(StrEnum):
     BROKER_AWAY = "broker_away"
     OVERHEATED = "overheated"
     UNDER_VOLTAGE = "under_voltage"
+    CAPTURE_FAILED = "capture_failed"
 
 
 @dataclass(frozen=True, slots=True)

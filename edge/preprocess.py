@@ -31,11 +31,16 @@ def cut(rgb: Pixels, box: Box, margin: float) -> Pixels:
     The box grows by `margin` of its longer side (in pixels) on each side and becomes square; where it would leave the
     frame it is moved back in, and only where the frame is too small is it cut off. Never empty.
     """
-    height, width = rgb.shape[:2]
+    return rgb[window(rgb.shape[:2], box, margin)]
+
+
+def window(shape: tuple[int, ...], box: Box, margin: float) -> tuple[slice, slice]:
+    """Rows and columns of what cut() shows of a picture of this (height, width)."""
+    height, width = shape
     side = max(box.width * width, box.height * height) * (1 + 2 * margin)
     left, right = _span(box.x + box.width / 2, side, width)
     top, bottom = _span(box.y + box.height / 2, side, height)
-    return rgb[top:bottom, left:right]
+    return slice(top, bottom), slice(left, right)
 
 
 def _span(centre: float, side_px: float, limit_px: int) -> tuple[int, int]:

@@ -23,6 +23,7 @@ WARNINGS = frozenset(
         Problem.BROKER_AWAY,
         Problem.OVERHEATED,
         Problem.UNDER_VOLTAGE,
+        Problem.CAPTURE_FAILED,
     }
 )
 HOT = (
@@ -57,6 +58,7 @@ class Health:
     under_voltage: the supply is too weak, now or a moment ago.
     throttled: the firmware slows the processor down now, for heat or a weak supply.
     model_file: what is wrong with the file on disk, which is not the one in memory.
+    captures: why items are not kept that should be.
     """
 
     temperature_c: float | None = None
@@ -66,6 +68,7 @@ class Health:
     under_voltage: bool | None = None
     throttled: bool | None = None
     model_file: str | None = None
+    captures: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +187,7 @@ def ailments(state: BinState, before: Health) -> dict[str, Fault | None]:
         "temperature": _hot(health.temperature_c, state),
         "power": _if(health.under_voltage, "power", Problem.UNDER_VOLTAGE, WEAK),
         "broker": _if(broker, "broker", Problem.BROKER_AWAY, broker),
+        "captures": _if(health.captures, "captures", Problem.CAPTURE_FAILED, health.captures),
         "model_file": _if(health.model_file, "model_file", Problem.MODEL_CHANGED, health.model_file),
     }
 

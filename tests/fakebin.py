@@ -11,7 +11,7 @@ from edge.delivery import Delivery
 from edge.errors import ModelError
 from edge.model import Fault, Frame, ModelId, Phase, Prediction, Signal, SortEvent
 from edge.parts import Clock, Parts, Rules
-from edge.ports import Camera, Classifier, Inbox, Outbox
+from edge.ports import Camera, Classifier, Inbox, Observer, Outbox
 from edge.reporter import Reporter
 from edge.state import BinState, Fill, Health
 from edge.testing import (
@@ -58,6 +58,7 @@ class Bin:
     reloads: int = 0
     reload_trouble: str | None = None
     fill: Callable[[], Fill] = Fill
+    observers: Sequence[Observer] = ()  # beside `observer`
     clock: FakeClock = field(default_factory=lambda: FakeClock(step_s=0.001))
 
     def run(self, should_stop: Callable[[], bool] = lambda: False) -> list[SortEvent]:
@@ -96,7 +97,7 @@ class Bin:
             model=MODEL,
             clock=Clock(self.clock, self.wall, lambda: False),
             new_id=lambda: f"id-{next(ids)}",
-            observers=[self.observer],
+            observers=[self.observer, *self.observers],
             inbox=self.inbox,
             ask_reload=self._reload,
         )

@@ -1,0 +1,142 @@
+"""Keeps what was hard, to be labelled: an observer that only notes what happened, and a thread that does the rest.
+
+Nothing here can hold up or stop the sorting: a slow disk loses items that would have been kept, a full one is a
+warning. The thread has the priority of all others: it needs the interpreter's lock for moments, and the loop would wait
+for it if other programs kept it from going on.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import cv2
+
+from edge.adapters.site_store import SiteCounts, SiteStore
+from edge.capture import CaptureRules, mean_embedding, worth
+from edge.errors import SiteError
+from edge.logs import fields
+from edge.model import WHOLE_FRAME, Box, Decision, Frame, Prediction, Signal, SortEvent
+from edge.site_item import Embedding, SiteItem
+from edge.site_picture import item_jpeg
+
+log = logging.getLogger(__name__)
+
+MOST_WAITING = 4  # frames; each holds memory
+TEND_EVERY_S = 60.0
+STOPS_WITHIN_S = 5.0  # what waits is written, the service manager's patience allowing
+FULL = "every kept item is labelled and there is no room for more: teach them, export and delete them, or raise max_mb"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was decided of an item, and on which picture."""
+
+    frame: Frame
+    box: Box
+    votes: Sequence[Prediction]
+
+
+class Capturing:
+    """Implements ports.Observer. Closes the store."""
+
+    def __init__(
+        self,
+        store: SiteStore,
+        rules: CaptureRules,
+        *,
+        margin: float,
+        blurred: bool,
+        random: Callable[[], float],
+        tend_every_s: float = TEND_EVERY_S,
+    ) -> None:
+        """margin: as the model sees items. random: 0..1."""
+        self.dropped = 0
+        self.counts: SiteCounts | None = None  # as of the last item that was kept, or a minute ago
+        self.trouble: str | None = None
+        self._store = store
+        self._rules = rules
+        self._margin = margin
+        self._blurred = blurred
+        self._random = random
+        self._tend_every_s = tend_every_s
+        self._seen: Seen | None = None
+        self._waiting: queue.Queue[tuple[SortEvent, Seen]] = queue.Queue(MOST_WAITING)
+        self._closing = threading.Event()
+        self._wake = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="captures", daemon=True)
+        self._thread.start()
+
+    def saw(self, frame: Frame, signal: Signal) -> None:
+        """Frames alone are not kept."""
+
+    def decided(self, frame: Frame, box: Box, votes: Sequence[Prediction], decision: Decision) -> None:
+        """See ports.Observer."""
+        self._seen = Seen(frame, box, votes)
+
+    def handled(self, event: SortEvent, frame: Frame) -> None:
+        """See ports.Observer."""
+        seen, self._seen = self._seen, None
+        if seen is None or seen.frame is not frame:
+            return
+        if self._blurred and seen.box == WHOLE_FRAME:
+            return  # where the item lies is not known, so what is around it cannot be blurred
+        try:
+            self._waiting.put_nowait((event, seen))
+        except queue.Full:
+            self.dropped += 1
+            if self.dropped & (self.dropped - 1) == 0:  # 1, 2, 4, 8 ...
+                log.warning("captures %s", fields(not_kept=self.dropped, reason="the disk is slower than the sorting"))
+        self._wake.set()
+
+    def close(self) -> None:
+        """Write what waits, then close the store. Twice is fine."""
+        self._closing.set()
+        self._wake.set()
+        self._thread.join(STOPS_WITHIN_S)
+
+    def _work(self) -> None:
+        self._try(self._tend)
+        while not (self._closing.is_set() and self._waiting.empty()):
+            if not self._wake.wait(self._tend_every_s):
+                self._try(self._tend)
+            self._wake.clear()
+            while not self._waiting.empty():
+                event, seen = self._waiting.get_nowait()
+                self._try(lambda event=event, seen=seen: self._keep(event, seen))  # type: ignore[misc] # cannot be told
+        self._store.close()
+
+    def _try(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except (SiteError, ValueError, cv2.error) as error:
+            if self.trouble is None:
+                log.warning("captures %s", fields(message=error))
+            self.trouble = str(error)
+
+    def _tend(self) -> None:
+        self._store.tend()
+        self.counts = self._store.counts()
+        self.trouble = self.trouble if self.trouble == FULL and self.counts.labelled == self.counts.total else None
+
+    def _keep(self, event: SortEvent, seen: Seen) -> None:
+        found = worth(event, seen.votes, self._rules, self._random())
+        if not found.why:
+            return
+        embedding = mean_embedding(seen.votes)
+        item = SiteItem(
+            item_id=event.event_id,
+            bin_id=event.bin_id,
+            day=event.time[:10],
+            why=found.why,
+            usefulness=round(found.usefulness, 4),
+            event=event,
+            embedding=None if embedding is None else Embedding.of(event.model.sha256, embedding),
+        )
+        jpeg = item_jpeg(seen.frame.rgb, seen.box, self._margin, blurred=self._blurred)
+        kept = self._store.add(item, jpeg)
+        self.counts = self._store.counts()
+        self.trouble = FULL if not kept and self.counts.labelled == self.counts.total else None
