@@ -82,8 +82,10 @@ in_root() {
         if [ -d "$wheels" ]; then mount --bind "$wheels" "$root/wheels"; fi
         # packages are unpacked with the programs out here: emulated that takes many minutes
         if [ -d /usr/lib/x86_64-linux-gnu ] && [ -x "$root/usr/bin/dpkg-deb" ]; then
-            mkdir -p "$root/lib64" "$root/usr/lib/x86_64-linux-gnu"
-            mount --bind /lib64 "$root/lib64"; mount --bind /usr/lib/x86_64-linux-gnu "$root/usr/lib/x86_64-linux-gnu"
+            mkdir -p "$root/usr/lib64" "$root/usr/lib/x86_64-linux-gnu"
+            # a folder of its own there, and systemd would refuse to be unpacked: not all is below /usr
+            [ -e "$root/lib64" ] || ln -s usr/lib64 "$root/lib64"
+            mount --bind /lib64 "$root/usr/lib64"; mount --bind /usr/lib/x86_64-linux-gnu "$root/usr/lib/x86_64-linux-gnu"
             for program in dpkg-deb dpkg-split; do mount --bind "/usr/bin/$program" "$root/usr/bin/$program"; done
         fi
         exec env -i PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
