@@ -5,6 +5,8 @@ set -euo pipefail
 readonly UNIT=smart-bin
 readonly SERVICE_USER=smart-bin
 readonly PREFIX=/opt/smart-bin
+# which of its folders a and b holds the version that is in use
+readonly CURRENT=$PREFIX/current
 readonly ETC=/etc/smart-bin
 readonly STATE=/var/lib/smart-bin
 readonly UNIT_FILE=/etc/systemd/system/$UNIT.service
@@ -20,6 +22,8 @@ readonly PROMETHEUS=$HERE/build/prometheus
 DRY_RUN=false
 LOG=/dev/null
 STAGE=
+# of `install`: the folder for the new version, that of the version before, and the one to go back to if all fails
+SLOT='' BEFORE='' FALLBACK=''
 
 usage() {
     cat <<'TEXT'
@@ -30,7 +34,8 @@ Commands:
                        Arguments go to `smartbin demo`: --plain, --images DIR, --camera 0, ...
   test                 Make .venv here with everything, then run every check (`make check`).
   install              Install and start the service on this machine (a Raspberry Pi, or any Debian).
-                       Kept if there: /etc/smart-bin/config.toml, /var/lib/smart-bin.
+                       Kept if there: /etc/smart-bin/config.toml, /var/lib/smart-bin. A running version runs on
+                       until the new one is complete, and comes back where that does not get ready.
   uninstall [--purge]  Stop and remove the service; /etc/smart-bin and /var/lib/smart-bin stay, with --purge they and
                        the user go too: configuration, passwords, and events that no broker has acknowledged.
   bundle [DIR]         Make a folder (build/smart-bin) from which `install` works without a network, on 64-bit Pis and
@@ -297,15 +302,56 @@ make_folders() {
 
 python_of() { "$1" -c 'import sys; print(sys.version_info[:2])' 2>/dev/null; }
 
+# Versions take turns in two folders: the one that runs is not touched until the next one is complete.
+choose_slot() {
+    if [[ -d $PREFIX/venv && ! -L $PREFIX/venv ]]; then
+        step "Moving the installed version to $PREFIX/a" move_to_slot a
+    fi
+    BEFORE=$(readlink "$CURRENT") || true
+    SLOT=a
+    [[ $BEFORE != a ]] || SLOT=b
+    $DRY_RUN || trap clean_up EXIT
+    step "Making room for this version in $PREFIX/$SLOT" empty_folder "$PREFIX/$SLOT"
+}
+
+empty_folder() { rm -rf "$1" && mkdir -p "$1"; }
+
+# move_to_slot SLOT: what an earlier setup.sh put into $PREFIX itself
+move_to_slot() {
+    mkdir -p "$PREFIX/$1/systemd" &&
+        cp "$UNIT_FILE" "$HERE/systemd/backoff.conf" "$PREFIX/$1/systemd/" &&
+        mv "$PREFIX/venv" "$PREFIX/models" "$PREFIX/$1/" &&
+        use_slot "$1"
+}
+
+# use_slot SLOT: one rename, so that a power cut leaves the one or the other
+use_slot() {
+    local part
+    ln -sfn "$1" "$CURRENT.new" && mv -T "$CURRENT.new" "$CURRENT" || return 1
+    for part in venv models; do
+        [[ -L $PREFIX/$part ]] || ln -s "current/$part" "$PREFIX/$part" || return 1
+    done
+}
+
 make_service_venv() {
-    local system=/usr/bin/python3
+    local system=/usr/bin/python3 venv=$PREFIX/$SLOT/venv
     is_new_enough "$system" || $DRY_RUN ||
         die "$system is older than $OLDEST_PYTHON; Bookworm (Debian 12) is the oldest system supported"
     is_64_bit "$system" || die "$system is a 32-bit program; the model's runtime exists for 64-bit systems only"
     # After an upgrade of the system the old environment looks for packages in the old Python's folders.
-    [[ -x $PREFIX/venv/bin/pip && $(python_of "$PREFIX/venv/bin/python") == "$(python_of "$system")" ]] && return 0
-    step "Making a virtual environment in $PREFIX/venv that sees apt's packages" \
-        "$system" -m venv --clear --system-site-packages "$PREFIX/venv"
+    if [[ -n $BEFORE && $(python_of "$PREFIX/$BEFORE/venv/bin/python") == "$(python_of "$system")" ]]; then
+        # what did not change need not be downloaded again: there may be no network
+        step "Copying the packages of the version before" copy_venv "$PREFIX/$BEFORE/venv" "$venv"
+    else
+        step "Making a virtual environment in $venv that sees apt's packages" \
+            "$system" -m venv --clear --system-site-packages "$venv"
+    fi
+}
+
+copy_venv() {
+    cp -a --reflink=auto "$1" "$2" &&
+        # each program there names the Python that runs it
+        find "$2/bin" -type f -exec sed -i "1s|^#!$PREFIX/.*/bin/|#!$2/bin/|" {} +
 }
 
 copy_sources() {
@@ -320,33 +366,28 @@ pip_sources() {
     if [[ -d $HERE/wheels ]]; then printf '%s\n' --no-index --find-links "$HERE/wheels"; fi
 }
 
-copy_models() {
-    rm -rf "$PREFIX/models.new" &&
-        cp -R "$HERE/models" "$PREFIX/models.new" &&
-        chmod -R u=rwX,go=rX "$PREFIX/models.new" &&
-        rm -rf "$PREFIX/models" &&
-        mv "$PREFIX/models.new" "$PREFIX/models"
+copy_data() {
+    cp -R "$HERE/models" "$HERE/systemd" "$PREFIX/$SLOT/" &&
+        chmod -R u=rwX,go=rX "$PREFIX/$SLOT/models" "$PREFIX/$SLOT/systemd"
 }
 
 install_package() {
     # setuptools builds inside the folder it is given: a copy keeps root's files out of the checkout
     STAGE=${TMPDIR:-/tmp}/smart-bin-sources
-    if ! $DRY_RUN; then
-        STAGE=$(mktemp -d)
-        trap 'rm -rf "$STAGE"' EXIT
-    fi
+    $DRY_RUN || STAGE=$(mktemp -d)
     step "Copying the sources to $STAGE" copy_sources "$STAGE"
-    local version sources=()
+    local python=$PREFIX/$SLOT/venv/bin/python version sources=()
     version=$(/usr/bin/python3 -c 'import sys; print("{}.{}".format(*sys.version_info))')
     mapfile -t sources < <(pip_sources)
     [[ -f $(pins "$version") ]] || $DRY_RUN || die "no pinned packages for Python $version ($(pins "$version")); this system is not supported yet"
     # no dependencies beyond these: pip would bring a numpy beside which apt's OpenCV and picamera2 fail
-    step "Installing what apt lacks into $PREFIX/venv, every file checked against its hash (about 60 MB)" \
-        "$PREFIX/venv/bin/pip" install --progress-bar off --no-deps --require-hashes "${sources[@]}" -r "$(pins "$version")"
+    step "Installing what apt lacks into $PREFIX/$SLOT/venv, every file checked against its hash (about 60 MB)" \
+        "$python" -m pip install --progress-bar off --no-deps --require-hashes "${sources[@]}" -r "$(pins "$version")"
     step "Installing the package" \
-        "$PREFIX/venv/bin/pip" install --progress-bar off --no-deps --no-build-isolation --no-index "$STAGE"
-    step "Copying the models to $PREFIX/models" copy_models
-    step "Linking $COMMAND_LINK" ln -sfn "$PREFIX/venv/bin/smartbin" "$COMMAND_LINK"
+        "$python" -m pip install --progress-bar off --no-deps --no-build-isolation --no-index "$STAGE"
+    step "Copying models and unit files to $PREFIX/$SLOT" copy_data
+    # the switch to it must not reach the card before it does
+    step "Waiting until all of it is on the disk" sync
 }
 
 install_config() {
@@ -363,13 +404,16 @@ install_config() {
 
 systemd_version() { systemctl --version | sed -n '1s/^systemd \([0-9]*\).*/\1/p'; }
 
+# install_unit SLOT: of that version
 install_unit() {
-    step "Installing the unit $UNIT_FILE" install -m 0644 "$HERE/systemd/$UNIT.service" "$UNIT_FILE"
+    local files=$PREFIX/$1/systemd
+    step "Installing the unit $UNIT_FILE" install -m 0644 "$files/$UNIT.service" "$UNIT_FILE"
     # Bookworm's systemd (252) knows no growing delay between restarts and would complain about the keys.
     if (($(systemd_version) >= 254)); then
         step "Installing the growing delay between restarts" \
-            install -D -m 0644 "$HERE/systemd/backoff.conf" "$DROP_IN_DIR/backoff.conf"
+            install -D -m 0644 "$files/backoff.conf" "$DROP_IN_DIR/backoff.conf"
     fi
+    ! systemd_runs || step "Telling systemd" systemctl daemon-reload
 }
 
 # the journal of the whole computer: a bin's card is small, and wears
@@ -390,22 +434,50 @@ run_doctor() {
         tee -a "$LOG" || warn "doctor found something to put right; see above"
 }
 
-start_service() {
+# the service stands still from here until the new version is ready
+switch_version() {
+    if systemd_runs && [[ -e $UNIT_FILE ]]; then
+        # one that did not run either is nothing to go back to
+        if [[ -n $BEFORE ]] && systemctl is-active --quiet "$UNIT"; then FALLBACK=$BEFORE; fi
+        step "Stopping $UNIT" systemctl stop "$UNIT"
+    fi
+    step "Making $PREFIX/$SLOT the version in use" use_slot "$SLOT"
+    install_unit "$SLOT"
+    step "Linking $COMMAND_LINK" ln -sfn "$PREFIX/venv/bin/smartbin" "$COMMAND_LINK"
     step "Enabling $UNIT at every start of this machine" systemctl enable "$UNIT"
+    run_doctor
+}
+
+start_service() {
     if ! systemd_runs; then
         warn "systemd does not run here: $UNIT starts with the machine"
-        run_doctor
-        return 0
-    fi
-    step "Telling systemd" systemctl daemon-reload
-    step "Stopping $UNIT if it runs" systemctl stop "$UNIT"
-    run_doctor
-    if try "Starting $UNIT" systemctl start "$UNIT"; then
+    elif try "Starting $UNIT" systemctl start "$UNIT"; then
         say "$UNIT runs: $($DRY_RUN || systemctl show -P StatusText "$UNIT")"
-        return 0
+    else
+        $DRY_RUN || journalctl -u "$UNIT" -n 15 --no-pager >&2 || true
+        [[ -z $FALLBACK ]] || die "the new version did not get ready; put right what is said above, then install again"
+        die "$UNIT is installed but did not get ready (systemd keeps trying); put right what is said above, or see: journalctl -u $UNIT"
     fi
-    $DRY_RUN || journalctl -u "$UNIT" -n 15 --no-pager >&2 || true
-    die "$UNIT is installed but did not get ready (systemd keeps trying); put right what is said above, or see: journalctl -u $UNIT"
+    FALLBACK=
+    if [[ -n $BEFORE ]]; then step "Removing the version before" rm -rf "$PREFIX/$BEFORE"; fi
+}
+
+roll_back() {
+    warn "going back to the version that ran before"
+    if use_slot "$1" && (install_unit "$1") && try "Starting it" systemctl restart "$UNIT"; then
+        warn "the version before runs again"
+    else
+        warn "the version before did not get ready either; see: journalctl -u $UNIT"
+    fi
+}
+
+# At the end of `install`, however it comes.
+clean_up() {
+    local back_to=$FALLBACK
+    FALLBACK=
+    [[ -z $STAGE ]] || rm -rf "$STAGE"
+    [[ -z $back_to ]] || roll_back "$back_to"
+    [[ $(readlink "$CURRENT") == "$SLOT" ]] || rm -rf "${PREFIX:?}/$SLOT"
 }
 
 install_service() {
@@ -415,11 +487,12 @@ install_service() {
     install_system_packages
     make_user
     make_folders
+    choose_slot
     make_service_venv
     install_package
     install_config
-    install_unit
     bound_journal
+    switch_version
     start_service
     say "Configuration: $ETC/config.toml   Logs: journalctl -u $UNIT   Help: smartbin --help"
 }

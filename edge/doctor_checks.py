@@ -24,6 +24,7 @@ DARK, BRIGHT = 10, 245  # mean luma 0..255
 TIMED_RUNS = 5
 SLOW_MS = 3000
 WARM_C, HOT_C = 70, 80  # a Pi slows itself down from 80 degrees on
+NOT_KEPT = {"tmpfs", "ramfs", "overlay"}
 SPARE_MB = 200
 NO_PI = "skipped: not a Raspberry Pi"
 
@@ -97,6 +98,11 @@ def check_clock(synced: Callable[[], bool]) -> Check:
 def check_disk(file: Path, max_mb: float, free_mb: Callable[[Path], float], writable: Callable[[Path], bool]) -> Check:
     """The outbox can be written and has room to grow to its cap."""
     return Check("disk", lambda: [_judge_disk(_existing_parent(file), max_mb, free_mb, writable)], GENERAL)
+
+
+def check_storage(file: Path, file_system: Callable[[Path], str]) -> Check:
+    """The outbox outlives a reboot: with a read-only root it easily lies in an overlay kept in memory."""
+    return Check("storage", lambda: [_judge_storage(_existing_parent(file), file_system)])
 
 
 def check_memory_limit(limited: Callable[[], bool]) -> Check:
@@ -210,6 +216,14 @@ def _judge_disk(
     if free < max_mb:
         return Finding(Level.FAIL, text, remedy)
     return Finding(Level.WARN, text, remedy) if free < max_mb + SPARE_MB else Finding(Level.OK, text)
+
+
+def _judge_storage(folder: Path, file_system: Callable[[Path], str]) -> Finding:
+    kind = file_system(folder.resolve())
+    if kind not in NOT_KEPT:
+        return Finding(Level.OK, f"{folder} is on {kind or 'a disk'}")
+    remedy = "mount a partition of its own there, with overlayroot=tmpfs:recurse=0 (docs/READ-ONLY.md)"
+    return Finding(Level.WARN, f"{folder} is on {kind}: events that wait may not outlive a reboot", remedy)
 
 
 def _existing_parent(file: Path) -> Path:

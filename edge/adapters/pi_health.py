@@ -107,6 +107,19 @@ def writable(folder: Path) -> bool:
     return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
 
 
+def file_system(folder: Path, root: Path = ROOT) -> str:
+    """The kind that an absolute folder is in, in the kernel's words: ext4, tmpfs, overlay. "" where it is not told."""
+    mounts = [_mount(line) for line in (_text(root / "proc/self/mountinfo") or "").splitlines()]
+    above = [(len(point.parts), at, kind) for at, (point, kind) in enumerate(mounts) if folder.is_relative_to(point)]
+    return max(above, default=(0, 0, ""))[2]  # of two on one folder the later hides the other
+
+
+def _mount(line: str) -> tuple[Path, str]:
+    """Of /proc/self/mountinfo: where, and the kind of file system."""
+    left, _, right = line.partition(" - ")
+    return Path(left.split()[4].replace(r"\040", " ")), right.split()[0]
+
+
 def throttling(root: Path = ROOT, command: str = "vcgencmd") -> Throttling | None:
     """Ask the firmware; for doctor, not for the loop. vcgencmd first: reading the file clears the since-boot bits."""
     text = _output([command, "get_throttled"])

@@ -294,6 +294,13 @@ def test_disk_is_judged_where_the_outbox_will_be_made(tmp_path: Path) -> None:
     assert asked == [tmp_path]
 
 
+@pytest.mark.parametrize(("kind", "level"), [("ext4", "ok"), ("", "ok"), ("tmpfs", "warn"), ("overlay", "warn")])
+def test_an_outbox_that_a_reboot_would_empty_is_told(tmp_path: Path, kind: str, level: str) -> None:
+    check = doctor_checks.check_storage(tmp_path / "not" / "yet" / "outbox.db", lambda folder: kind)
+    assert levels(check) == [level]
+    assert str(tmp_path) in only(check).text
+
+
 @pytest.mark.parametrize(("degrees", "level"), [(None, "skip"), (45.0, "ok"), (71.0, "warn"), (82.0, "fail")])
 def test_temperature(degrees: float | None, level: str) -> None:
     assert levels(doctor_checks.check_temperature(lambda: degrees)) == [level]

@@ -104,3 +104,30 @@ def test_disk_free_and_writable(tmp_path: Path) -> None:
     assert not pi_health.writable(tmp_path / "missing")
     (tmp_path / "file").touch()
     assert not pi_health.writable(tmp_path / "file")
+
+
+MOUNTS = """22 1 0:20 / / rw,relatime - overlay overlay rw,lowerdir=/lower,upperdir=/upper
+23 22 0:21 / /var/lib rw shared:1 - tmpfs tmpfs rw
+24 23 179:3 / /var/lib/smart-bin rw,noatime shared:2 - ext4 /dev/mmcblk0p3 rw
+25 22 179:4 / /mnt/a\\040stick rw - vfat /dev/sda1 rw
+"""
+
+
+@pytest.mark.parametrize(
+    ("folder", "kind"),
+    [
+        ("/var/lib/smart-bin", "ext4"),
+        ("/var/lib/smart-bin/deep/er", "ext4"),
+        ("/var/lib/smart-binary", "tmpfs"),
+        ("/home", "overlay"),
+        ("/mnt/a stick/x", "vfat"),
+    ],
+)
+def test_file_system_of_the_innermost_mount(tmp_path: Path, folder: str, kind: str) -> None:
+    put(tmp_path, "proc/self/mountinfo", MOUNTS)
+    assert pi_health.file_system(Path(folder), tmp_path) == kind
+
+
+def test_file_system_that_nobody_tells(tmp_path: Path) -> None:
+    assert pi_health.file_system(tmp_path, tmp_path) == ""
+    assert pi_health.file_system(Path("/proc")) == "proc"

@@ -43,27 +43,71 @@ class NoDebianError(RuntimeError):
     """The folder could not be made: most often no network, or a mirror that is down."""
 
 
-class Container:
-    """One boot. Everything written in it is gone at the end."""
+class Card:
+    """A Debian to write on, over many boots; what was written is gone at the end, and the folder below untouched."""
 
-    def __init__(self, rootfs: Path, mounts: Mapping[Path, str]) -> None:
-        binds = [f"--bind-ro={source}:{target}" for source, target in mounts.items()]
-        quiet = ("--register=no", "--keep-unit", "--private-network", "--console=pipe")
-        command = ["systemd-nspawn", *quiet, "--volatile=overlay", f"--machine=smart-bin-{os.getpid()}", *binds]
-        self._nspawn = subprocess.Popen(
-            [*command, "-bD", str(rootfs)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+    def __init__(self, rootfs: Path, folder: Path) -> None:
+        self._rootfs, self._written, self.root = rootfs, folder / "written", folder / "root"
 
     def __enter__(self) -> Self:
-        wait_until(lambda: self.run("systemctl", "is-system-running").stdout.strip() == "running", 60)
+        self._written.mkdir()
+        self.root.mkdir()
+        _run("mount", "-t", "tmpfs", "tmpfs", str(self._written))
+        upper, work = self._written / "upper", self._written / "work"
+        upper.mkdir()
+        work.mkdir()
+        layers = f"lowerdir={self._rootfs},upperdir={upper},workdir={work}"
+        _run("mount", "-t", "overlay", "overlay", "-o", layers, str(self.root))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for path in (self.root, self._written):
+            _run("umount", str(path))
+
+
+class Container:
+    """A computer with that card. mounts: folders out here -> where they are seen in there, at every boot."""
+
+    def __init__(self, card: Card, mounts: Mapping[Path, str]) -> None:
+        self._card, self._mounts = card, mounts
+
+    def _boot(self, *options: str) -> None:
+        binds = [f"--bind-ro={source}:{target}" for source, target in self._mounts.items()]
+        quiet = ("--register=no", "--keep-unit", "--private-network", "--console=pipe")
+        command = ["systemd-nspawn", *quiet, f"--machine=smart-bin-{os.getpid()}", *binds, *options]
+        self._nspawn = subprocess.Popen(
+            [*command, "-bD", str(self._card.root)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def reboot(self, *options: str) -> None:
+        """Off and on again, with other options for systemd-nspawn: --read-only, --bind=..."""
+        self._power_off()
+        self._boot(*options)
+        self._wait_until_up()
+
+    def __enter__(self) -> Self:
+        self._boot()
+        try:
+            self._wait_until_up()
+        except TimeoutError:
+            self._power_off()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._power_off()
+
+    def _wait_until_up(self) -> None:
+        wait_until(lambda: self.run("systemctl", "is-system-running").stdout.strip() == "running", 60)
+
+    def _power_off(self) -> None:
         self._nspawn.terminate()  # asks systemd in there to power off
         try:
             self._nspawn.wait(30)

@@ -1,6 +1,7 @@
 """A bundle, and `setup.sh install` from it in a Debian with a real systemd and no network.
 
-The service gets ready, sorts, comes back, can be removed.
+The service gets ready, sorts, comes back, survives a failed upgrade and a read-only root, can be removed.
+The tests build on each other's machine, in this order.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from nspawn import TOOLS, Container, NoDebianError, cache_dir, make_rootfs, wait_until
+from nspawn import TOOLS, Card, Container, NoDebianError, cache_dir, make_rootfs, wait_until
 from PIL import Image
 from tinymodel import COLOURS
 
@@ -79,21 +81,32 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def container(rootfs: Path, bundle: Path, own_config: Path, pictures: Path, tiny_model: Path) -> Iterator[Container]:
-    """Booted, with a configuration that the user wrote, and `./setup.sh install` run once."""
-    mounts = {
-        bundle: "/src",
-        own_config: "/given",
-        pictures: "/pictures",
-        tiny_model: "/tiny-model",
-    }
+def mounts(bundle: Path, own_config: Path, pictures: Path, tiny_model: Path) -> dict[Path, str]:
     # what pytest makes is for its user alone; the service is another
     for path in (own_config, pictures, tiny_model, *pictures.iterdir(), *tiny_model.iterdir()):
         path.chmod(0o755 if path.is_dir() else 0o644)
-    with Container(rootfs, mounts) as booted:
+    return {bundle: "/src", own_config: "/given", pictures: "/pictures", tiny_model: "/tiny-model"}
+
+
+@pytest.fixture(scope="module")
+def container(rootfs: Path, mounts: dict[Path, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
+    """Booted, with a configuration that the user wrote, and `./setup.sh install` run once."""
+    with Card(rootfs, tmp_path_factory.mktemp("card")) as card, Container(card, mounts) as booted:
         booted.check("install", "-D", "-m", "0644", "/given/config.toml", CONFIG)
         booted.check("/src/setup.sh", "install")
         yield booted
+
+
+def events(container: Container) -> list[dict[str, Any]]:
+    """What waits for a broker, of which there is none."""
+    lines = container.check("smartbin", "events", "--json", "--limit", "100000").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def next_version(container: Container, *changes: str) -> None:
+    """/next: what /src is, with changes: shell commands that are carried out in it."""
+    container.check("sh", "-c", "rm -rf /next; mkdir /next; cp -R $(ls -d /src/* | grep -v wheels) /next/")
+    container.check("sh", "-ec", f"cd /next; ln -s /src/wheels; {'; '.join(changes)}")
 
 
 def test_service_is_ready_and_its_own_user(container: Container) -> None:
@@ -106,13 +119,9 @@ def test_service_is_ready_and_its_own_user(container: Container) -> None:
 
 
 def test_it_sorts_and_keeps_what_no_broker_took(container: Container) -> None:
-    def events() -> list[dict[str, object]]:
-        lines = container.check("smartbin", "events", "--json").splitlines()
-        return [json.loads(line) for line in lines]
-
-    wait_until(lambda: len(events()) >= 3, 60)
-    assert {event["image"] for event in events()} == {"battery.png", "glass.png", "plastic.png"}
-    assert {event["outcome"] for event in events()} == {"sorted"}
+    wait_until(lambda: len(events(container)) >= 3, 60)
+    assert {event["image"] for event in events(container)} == {"battery.png", "glass.png", "plastic.png"}
+    assert {event["outcome"] for event in events(container)} == {"sorted"}
     assert container.check("stat", "-c", "%U", "/var/lib/smart-bin/outbox.db") == "smart-bin"
 
 
@@ -145,9 +154,66 @@ def test_stopped_it_ends_cleanly_and_soon(container: Container) -> None:
     assert container.show("smart-bin", "ExecMainStatus") == "0"
 
 
+def test_what_cannot_start_is_tried_until_it_can(container: Container) -> None:
+    container.check("sed", "-i", "s/^id = .*/id = 7/", CONFIG)
+    assert container.run("systemctl", "start", "smart-bin").returncode != 0
+    wait_until(lambda: int(container.show("smart-bin", "NRestarts")) >= 2, 60)
+    container.check("cp", "/given/config.toml", CONFIG)
+    wait_until(lambda: container.show("smart-bin", "ActiveState") == "active", 60)
+
+
+def test_an_upgrade_that_cannot_be_installed_leaves_the_old_version_running(container: Container) -> None:
+    pid, version = container.show("smart-bin", "MainPID"), container.check("readlink", "/opt/smart-bin/current")
+    unknown = f"no-such-package==1.0 --hash=sha256:{'0' * 64}"
+    next_version(container, f"for pins in systemd/requirements-*.txt; do echo '{unknown}' >>$pins; done")
+    done = container.run("/next/setup.sh", "install")
+    assert done.returncode == 1
+    assert "no-such-package" in done.stderr
+    assert container.show("smart-bin", "MainPID") == pid
+    assert container.check("readlink", "/opt/smart-bin/current") == version
+    assert container.check("ls", "/opt/smart-bin").split() == sorted((version, "current", "models", "venv"))
+
+
+def test_an_upgrade_that_does_not_get_ready_gives_way_to_the_old_version(container: Container) -> None:
+    unit, version = "/etc/systemd/system/smart-bin.service", container.check("readlink", "/opt/smart-bin/current")
+    container.check("cp", unit, "/unit-before")
+    next_version(
+        container, "echo 'raise SystemExit(\"this version is broken\")' >>edge/app.py", f"echo >>systemd/{unit[20:]}"
+    )
+    done = container.run("/next/setup.sh", "install")
+    assert done.returncode == 1
+    for said in ("this version is broken", "did not get ready", "the version before runs again"):
+        assert said in done.stderr
+    assert container.show("smart-bin", "ActiveState") == "active"
+    assert container.check("readlink", "/opt/smart-bin/current") == version
+    assert container.run("cmp", unit, "/unit-before").returncode == 0
+    assert container.run("grep", "-r", "version is broken", "/opt/smart-bin").returncode == 1
+    told = len(events(container))
+    wait_until(lambda: len(events(container)) > told, 60)
+
+
+def test_with_a_read_only_root_it_sorts_and_keeps_what_waits_over_a_reboot(
+    container: Container, tmp_path: Path
+) -> None:
+    def sorted_with_read_only_root(at_least: int) -> list[int]:
+        container.reboot("--read-only", f"--bind={tmp_path}:/var/lib/smart-bin")
+        assert container.run("touch", CONFIG).returncode != 0
+        wait_until(lambda: container.show("smart-bin", "ActiveState") == "active", 60)
+        wait_until(lambda: len(events(container)) >= at_least, 60)
+        return [event["seq"] for event in events(container)]
+
+    before = sorted_with_read_only_root(3)
+    after = sorted_with_read_only_root(len(before) + 3)
+    assert after == list(range(1, len(after) + 1))
+    container.reboot()
+
+
 def test_second_install_and_uninstall(container: Container) -> None:
+    version = container.check("readlink", "/opt/smart-bin/current")
     container.check("/src/setup.sh", "install")
     assert container.show("smart-bin", "ActiveState") == "active"
+    assert container.check("readlink", "/opt/smart-bin/current") != version
+    assert version not in container.check("ls", "/opt/smart-bin").split()
     assert container.run("cmp", "/given/config.toml", CONFIG).returncode == 0
     container.check("/src/setup.sh", "uninstall")
     assert container.show("smart-bin", "LoadState") == "not-found"
