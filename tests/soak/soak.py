@@ -1,7 +1,7 @@
 """A bin that sorts for hours, many times faster than people throw things away, while things go wrong.
 
     python tests/soak/soak.py --hours 1 --seed 7          (make soak HOURS=1)
-    python tests/soak/soak.py --items 3000 --kills        (kill -9 of the bin too)
+    python tests/soak/soak.py --items 3000 --kills        (kill -9 of the bin, and more of the broker)
 
 The real `smartbin run` with a real Mosquitto and a real subscriber: replayed pictures, a tiny model, flaps in memory.
 Every few seconds one of mishaps.py, by chance. At the end: has every item exactly one event at the subscriber, has
@@ -35,12 +35,14 @@ from bin_process import (  # noqa: E402 - as above
     unique_events,
 )
 from broker_fixtures import PROGRAM, Listener, Mosquitto, wait_until  # noqa: E402 - as above
-from mishaps import GENTLE, Mishap, Stage, bin_killed  # noqa: E402 - as above
+from mishaps import GENTLE, Mishap, Stage, bin_killed, broker_killed  # noqa: E402 - as above
 from tinymodel import write_tiny_model  # noqa: E402 - as above
 
 from edge.adapters.sqlite_outbox import read_outbox  # noqa: E402 - as above
 
 LOOK_EVERY_S = 2.0
+# half of the time the bin, often the broker
+KILLING: tuple[Mishap, ...] = (*GENTLE, *(broker_killed,) * 2, *(bin_killed,) * 8)
 MOST_GROWTH = 0.01
 
 
@@ -102,7 +104,7 @@ class Soak:
         return result
 
     def _mishap(self, result: Result) -> None:
-        chosen: Mishap = self._random.choice((*GENTLE, *(bin_killed,) * len(GENTLE) * self._kills))
+        chosen: Mishap = self._random.choice(KILLING if self._kills else GENTLE)
         result.mishaps[chosen.__name__] += 1
         chosen(self._stage, self._random)
 
@@ -192,7 +194,9 @@ def main() -> int:
     parser.add_argument("--items", type=float, default=math.inf, help="stop after so many items")
     parser.add_argument("--hours", type=float, default=math.inf, help="stop after so long")
     parser.add_argument("--seed", type=int, default=0, help="of what goes wrong, and when (0)")
-    parser.add_argument("--kills", action="store_true", help="kill -9 of the bin too; then memory is not judged")
+    parser.add_argument(
+        "--kills", action="store_true", help="kill -9 of the bin too, and more of the broker; then memory is not judged"
+    )
     parser.add_argument("--every", type=float, default=8.0, metavar="S", help="seconds between two mishaps (8)")
     args = parser.parse_args()
     if PROGRAM is None:
