@@ -23,7 +23,8 @@ def read(pid: int, items: int) -> Reading:
     process = Path(f"/proc/{pid}")
     status = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
     if "RssAnon" not in status:
-        raise ProcessLookupError(f"{pid} was killed and holds nothing any more")  # its entry stays until it is waited for
+        # its entry stays until it is waited for
+        raise ProcessLookupError(f"{pid} was killed and holds nothing any more")
     return Reading(
         items=items,
         memory_kb=int(status["RssAnon"].split()[0]),
