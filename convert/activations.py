@@ -14,9 +14,9 @@ from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 from convert.measure import Pictures
-from convert.progress import progress
 from convert.tflite import ends, operations
 from edge.preprocess import fit
+from edge.progress import progress
 
 # Beyond this a sigmoid is 0 or 1 within a tenth of an 8-bit step, and x * sigmoid(x) is 0 or x.
 _SIGMOID_END = 8.0

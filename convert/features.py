@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.data import Pictures
-from convert.progress import progress
 from edge.model import Pixels
 from edge.preprocess import fit
+from edge.progress import progress
 
 _SIZE_PX, _BATCH, _KEY_BYTES = 160, 64, 16
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from convert.errors import RecipeError
 from convert.measure import fitted
 from convert.metrics import Logits
-from convert.progress import progress
 from edge.images import read_image
 from edge.manifest import Manifest
+from edge.progress import progress
 
 _CHUNK = 64
 

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from convert import arrays
 from convert.augment import augment
 from convert.data import Dataset
-from convert.progress import progress
 from convert.recipe import Recipe
 from convert.split import TRAIN
 from edge.model import Pixels
 from edge.preprocess import fit
+from edge.progress import progress
 
 _BATCH = 64
 

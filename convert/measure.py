@@ -31,13 +31,13 @@ from numpy.typing import NDArray
 from convert.corruptions import CORRUPTIONS, STRENGTHS, corrupt
 from convert.errors import RecipeError
 from convert.metrics import Logits
-from convert.progress import progress
 from edge import preprocess
 from edge.adapters.litert import LiteRtClassifier
 from edge.images import read_image
 from edge.locate import find_item
 from edge.manifest import Manifest
 from edge.model import WHOLE_FRAME, Pixels
+from edge.progress import progress
 
 LITERT, TFLITE = "ai_edge_litert", "tflite_runtime"
 

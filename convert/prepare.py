@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from convert import data, features
 from convert.errors import DataError, RecipeError
 from convert.findings import Findings, LeftOut, Stripped, to_text
-from convert.progress import progress
 from convert.reading import Read, read_all
 from convert.setpage import page
 from convert.sources import Source, find_sources, folder_labels
@@ -35,6 +34,7 @@ from convert.split import (
 )
 from convert.suspects import Suspect, find_suspects
 from edge.model import Pixels
+from edge.progress import progress
 
 MIN_PER_CLASS = 10
 

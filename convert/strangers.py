@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from convert import data
 from convert.augment import Augment, empty_tray
 from convert.modelfolder import Description, write
-from convert.progress import progress
 from convert.split import TRAIN, VALIDATION
 from edge.adapters.litert import LiteRtClassifier
 from edge.model import Pixels
 from edge.novelty import Novelty, Statistics, distance
+from edge.progress import progress
 
 ANSWERED = 0.95  # share of the validation pictures that stay within the threshold
 PICTURES = 3000  # of the training part, as many of each class as there are

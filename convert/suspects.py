@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.progress import progress
+from edge.progress import progress
 
 _FOLDS = 5
 # Of the mean loss; scikit-learn's C is of the sum. With ten times as much the log loss on 12,500 is 0.34, not 0.29.

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from convert.activations import Activations, interpreter
 from convert.encode import encode_only
 from convert.measure import Pictures
-from convert.progress import progress
 from convert.tflite import Unit, units
 from edge.preprocess import fit
+from edge.progress import progress
 
 
 @dataclass(frozen=True, slots=True)

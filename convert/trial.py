@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from convert import calibrate, data
 from convert.metrics import Logits, Truth, accuracy, compartment_accuracy, expected_calibration_error, fit_temperature
 from convert.modelfolder import Description
-from convert.progress import progress
 from convert.split import ROBUST, VALIDATION
 from convert.tflite import op_counts
 from edge.adapters.litert import LiteRtClassifier
 from edge.model import Pixels
+from edge.progress import progress
 
 ROUNDS = 30
 _LATENCY_S = 20.0  # of each file, at most

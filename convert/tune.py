@@ -29,9 +29,9 @@ from convert.distill import Lesson, Teacher, losses
 from convert.head import class_weights
 from convert.metrics import accuracy
 from convert.predict import predict
-from convert.progress import progress
 from convert.recipe import Recipe, Tune
 from convert.split import TRAIN, VALIDATION
+from edge.progress import progress
 
 CHECKPOINT_EVERY_S = 180.0
 _BATCHES_AHEAD = 2

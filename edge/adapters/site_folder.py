@@ -76,6 +76,18 @@ class SiteFolder:
                     break
         return True
 
+    def shrink(self, index: SiteIndex) -> None:
+        """To the quota, which may be smaller than it was; only then are labelled items given up, too."""
+        if self.make_room(index, 0, BANDS):
+            return
+        given_up = 0
+        while self._used(index) > self._max_bytes and (worst := index.worst(True, BANDS, 1)):
+            self.files.remove(worst[0].day, worst[0].item_id)
+            index.drop(worst[0].item_id)
+            given_up += 1
+        if given_up:
+            log.warning("captures %s", fields(labelled_items_given_up=given_up, reason="capture.max_mb is smaller now"))
+
     def close(self) -> None:
         """Twice is fine."""
         with self._lock:
@@ -119,7 +131,6 @@ class SiteFolder:
             self._index = self._open()
             try:
                 self._reconcile(self._index)
-                self._shrink(self._index)
             except (OSError, sqlite3.Error):
                 self.close()
                 raise
@@ -157,18 +168,6 @@ class SiteFolder:
         except (SiteItemMissingError, ValueError) as error:
             log.warning("captures %s", fields(item=self.path / day / item_id, message=error))
             index.put_unreadable(day, item_id, found)
-
-    def _shrink(self, index: SiteIndex) -> None:
-        """The quota may be smaller than it was; only then are labelled items given up, too."""
-        if self.make_room(index, 0, BANDS):
-            return
-        given_up = 0
-        while self._used(index) > self._max_bytes and (worst := index.worst(True, BANDS, 1)):
-            self.files.remove(worst[0].day, worst[0].item_id)
-            index.drop(worst[0].item_id)
-            given_up += 1
-        if given_up:
-            log.warning("captures %s", fields(labelled_items_given_up=given_up, reason="capture.max_mb is smaller now"))
 
 
 def _size(path: Path) -> int:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge.adapters.site_folder import SiteFolder
-from edge.adapters.site_index import BANDS, Key, SiteIndex, band_of
+from edge.adapters.site_index import Key, SiteIndex, band_of
 from edge.errors import SiteConflictError, SiteItemMissingError
 from edge.logs import fields
 from edge.site_item import SiteItem, checked_label
@@ -39,7 +39,10 @@ class SitePage:
 
 
 class SiteStore:
-    """For any number of threads and processes. Nothing is opened or made before the first call. Raises SiteError."""
+    """For any number of threads and processes. Nothing is opened or made before the first call. Raises SiteError.
+
+    Only add() and tend(), which the bin calls, ever give something up.
+    """
 
     def __init__(self, folder: Path, max_bytes: int, max_disk_share: float) -> None:
         """max_bytes is never passed, and of what would be free without it not more than max_disk_share is taken."""
@@ -61,7 +64,7 @@ class SiteStore:
         """Give up what is beyond the quota, for other things may have filled the disk. Call it now and then."""
         with self._folder.opened() as index:
             if index.size():
-                self._folder.make_room(index, 0, BANDS)
+                self._folder.shrink(index)
 
     def label(self, item_id: str, label: str | None, by: str, at: str, revision: int | None) -> SiteItem:
         """Set or, with None, take away a label. revision: that which was seen; None overrules whatever there is.
