@@ -53,7 +53,8 @@ audit: ## known weaknesses of the pinned packages (pip install pip-audit); fails
 docs: ## the documentation as a site: build/site/index.html
 	$(BIN)python -m mkdocs build --strict --quiet
 
-docs-pages: ## write what is made from the code: docs/reference, docs/mqtt (JSON Schema, AsyncAPI)
+docs-pages: ## write what is made from the code: docs/reference, docs/mqtt (JSON Schema, AsyncAPI), docs/wiring
+	$(BIN)python docs/wiring/make_wiring.py
 	$(BIN)python docs/mqtt/write.py
 	$(BIN)python docs/reference/write.py
 
