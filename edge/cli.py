@@ -26,6 +26,7 @@ from edge.config import Settings
 from edge.errors import ConfigError, SmartBinError
 from edge.lines import event_line, verdict_line
 from edge.reload import Reload
+from edge.review import command as review_command
 from edge.verdict import VerdictOutcome, to_json_dict
 from edge.version import VERSION
 from edge.wire import parse_event
@@ -43,6 +44,7 @@ examples:
   smartbin serve                        an API and a page to try pictures, on port 8080
   smartbin watch --host broker          all bins on a broker, as they sort
   smartbin models                       the models here, and which one runs
+  smartbin review status                the items that were kept to be labelled
   smartbin flap recycling               move one flap, to see that it is wired right
   smartbin run                          what the service runs
 
@@ -128,6 +130,11 @@ def argument_parser() -> argparse.ArgumentParser:
 
     models = _add(commands, "models", _check_config, "the models here and which one runs; use another; update")
     models_command.add_to(models, _config)
+
+    review = _add(
+        commands, "review", _check_config, "the items that were kept: how many, out to label them, labels back"
+    )
+    review_command.add_to(review, _config)
     return parser
 
 

@@ -10,6 +10,7 @@ SmartBinError                exit code 1
 |- ImageError                1  a picture that cannot be used
 |- OutboxError               1  the disk is full or the database cannot be used
 |- SiteError                 1  the kept items cannot be read or written: most often a full disk
+|  |- ReviewError               an export that cannot be written, an import that contradicts itself
 |  |- SiteConflictError         somebody else has labelled the item meanwhile
 |  `- SiteItemMissingError      there is no such item (any more)
 |- PublishError              2  the password or certificate file for the broker cannot be used
@@ -75,6 +76,14 @@ class OutboxError(SmartBinError):
 
 class SiteError(SmartBinError):
     """The items kept from the tray cannot be read or written: most often a full disk."""
+
+
+class ReviewError(SiteError):
+    """An export cannot be written, or an import is not what it should be. Carries every problem found."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
 
 
 class SiteConflictError(SiteError):

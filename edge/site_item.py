@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Final
@@ -44,8 +45,10 @@ def checked_label(text: str) -> str:
         raise ValueError(
             f"a label is 1 to {_MOST_LETTERS} letters, digits and signs with no space around, not {text!r}"
         )
-    if text.startswith(".") or set(text) & set('/\\:*?"<>|'):
-        raise ValueError(f'a label holds none of / \\ : * ? " < > | and begins with no dot, unlike {text!r}')
+    if text[0] == "." or text[-1] == "." or set(text) & set('/\\:*?"<>|'):
+        raise ValueError(
+            f'a label holds none of / \\ : * ? " < > | and neither begins nor ends with a dot, unlike {text!r}'
+        )
     return text
 
 
@@ -99,6 +102,27 @@ class SiteItem:
 
 
 _ITEMS = TypeAdapter(SiteItem)
+_NAME = re.compile(r"(?P<bin_id>[a-z0-9_-]+)__(?P<day>\d{4}-\d{2}-\d{2})__(?P<item_id>[0-9A-Za-z-]{1,64})\.jpg")
+
+
+@dataclass(frozen=True, slots=True)
+class PictureName:
+    """What the name of an exported picture says."""
+
+    bin_id: str
+    day: str
+    item_id: str
+
+
+def picture_name(item: SiteItem) -> str:
+    """Of its picture in an export."""
+    return f"{item.bin_id}__{item.day}__{item.item_id}.jpg"
+
+
+def parse_picture_name(name: str) -> PictureName | None:
+    """What picture_name made; also where something was put in front of it, as Label Studio does with an upload."""
+    found = _NAME.search(name)
+    return PictureName(**found.groupdict()) if found and found.end() == len(name) else None
 
 
 def to_dict(item: SiteItem, *, embedding: bool = True) -> dict[str, Any]:
