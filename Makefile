@@ -7,9 +7,10 @@ FUZZ_ARGS ?=
 HOURS ?= 1
 SOAK_ARGS ?=
 WEB_ARGS ?=
+CAPTURE_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help check lint test faults virtual-pi bench fuzz soak bench-web lock audit docs docs-pages demo format hooks clean
+.PHONY: help check lint test faults virtual-pi bench fuzz soak bench-web bench-capture lock audit docs docs-pages demo format hooks clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -43,6 +44,9 @@ soak: ## sort for HOURS=1 at many times real speed while things go wrong; e.g. S
 
 bench-web: ## what the page costs the sorting, and the API against Flask and Keras; e.g. WEB_ARGS="--items 12"
 	$(BIN)python tests/bench/web.py $(WEB_ARGS)
+
+bench-capture: ## what keeping items costs the sorting, and its quota over 100,000; e.g. CAPTURE_ARGS="--only quota"
+	$(BIN)python tests/bench/capture.py $(CAPTURE_ARGS)
 
 lock: ## write what `setup.sh install` takes: every version and hash (systemd/requirements-*.txt)
 	$(BIN)python systemd/lock.py

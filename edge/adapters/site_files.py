@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -121,29 +121,27 @@ class SiteFiles:
         folder = self.folder / day
         sidecar = (folder / f"{item_id}{SIDECAR}").stat()
         picture = (folder / f"{item_id}{PICTURE}").stat()
-        return OnDisk(
-            f"{sidecar.st_mtime_ns}-{sidecar.st_size}", needed(picture.st_size) + needed(sidecar.st_size + GROWS)
-        )
+        return OnDisk(_stamp(sidecar), needed(picture.st_size) + needed(sidecar.st_size + GROWS))
 
     def days(self) -> set[str]:
         """Every folder that may hold items."""
         return {entry.name for entry in os.scandir(self.folder) if _DAY.fullmatch(entry.name) and entry.is_dir()}
 
-    def mended(self, day: str) -> Iterator[tuple[str, OnDisk]]:
-        """What a day holds, after what a killed program left half done was finished or taken away."""
+    def mended(self, day: str) -> Iterator[tuple[str, str]]:
+        """Items of a day and their stamps, after what a killed program left half done was finished or taken away."""
         try:
-            names = {entry.name for entry in os.scandir(self.folder / day)}
+            names = {entry.name: entry for entry in os.scandir(self.folder / day)}
         except FileNotFoundError:
             return
-        for name in names:
+        for name, entry in names.items():
             item_id = name.removesuffix(SIDECAR)
             if name.endswith(SIDECAR) and not name.startswith(".") and self._complete(day, item_id, names):
-                yield item_id, self.measure(day, item_id)
+                yield item_id, _stamp(entry.stat())
         for name in names:
             if _PART.fullmatch(name):  # nothing else: the folder may hold files of other people
                 (self.folder / day / name).unlink(missing_ok=True)
 
-    def _complete(self, day: str, item_id: str, names: set[str]) -> bool:
+    def _complete(self, day: str, item_id: str, names: Container[str]) -> bool:
         picture = f"{item_id}{PICTURE}"
         if picture in names:
             return True
@@ -162,6 +160,10 @@ class SiteFiles:
 def needed(size: int) -> int:
     """What a file of so many bytes takes from the disk."""
     return -(-size // BLOCK) * BLOCK
+
+
+def _stamp(sidecar: os.stat_result) -> str:
+    return f"{sidecar.st_mtime_ns}-{sidecar.st_size}"
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from edge.adapters.site_files import OnDisk, SiteFiles
+from edge.adapters.site_files import SiteFiles
 from edge.adapters.site_index import BANDS, SUFFIXES, Place, SiteIndex
 from edge.errors import SiteError, SiteItemMissingError
 from edge.logs import fields
@@ -155,14 +155,15 @@ class SiteFolder:
         for day in sorted(index.days() | self.files.days()):
             with index.at_once():
                 known = index.of_day(day)
-                for item_id, found in self.files.mended(day):
-                    if known.pop(item_id, None) != found.stamp:
-                        self._take_in(index, day, item_id, found)
+                for item_id, stamp in self.files.mended(day):
+                    if known.pop(item_id, None) != stamp:
+                        self._take_in(index, day, item_id)
                 for item_id in known:
                     index.drop(item_id)
         index.empty_journal()
 
-    def _take_in(self, index: SiteIndex, day: str, item_id: str, found: OnDisk) -> None:
+    def _take_in(self, index: SiteIndex, day: str, item_id: str) -> None:
+        found = self.files.measure(day, item_id)
         try:
             index.put(self.files.read(day, item_id), found)
         except (SiteItemMissingError, ValueError) as error:
