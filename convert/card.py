@@ -55,6 +55,7 @@ def _measured(figures: Figures) -> list[str]:
     rows = [(h.name, h.value, h.floating or "-", h.note) for h in statements.headlines(figures)]
     shown = [tables.by_label(figures)]
     shown += [tables.by_source(figures)] if figures.sources else []
+    shown += [tables.by_bin(figures)] if figures.bins else []
     shown += [tables.by_corruption(figures.robustness)] if figures.robustness else []
     return [
         "## Measured",

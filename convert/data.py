@@ -1,6 +1,6 @@
 """The prepared set on disk: splits.csv, readable by anyone, and every picture decoded once.
 
-splits.csv     path,label,role,sha256,group,split
+splits.csv     path,label,role,sha256,group,split,bin,day (the last two of pictures from a bin's tray)
 pictures.bin   the pictures, uint8 RGB at most SIDE_PX long, one after the other
 pictures.npz   where each begins and its height and width, in the order of splits.csv
 left-out.csv   path,label,reason: what was found and is not used
@@ -161,7 +161,8 @@ def read_splits(path: Path) -> list[Item]:
 
 
 def _item(row: dict[str, str]) -> Item:
-    return Item(row["path"], row["label"], row["role"], row["sha256"], int(row["group"]), row["split"])
+    known = (row["path"], row["label"], row["role"], row["sha256"], int(row["group"]), row["split"])
+    return Item(*known, bin=row.get("bin") or "", day=row.get("day") or "")
 
 
 def _check(folder: Path, items: Sequence[Item]) -> None:

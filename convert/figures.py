@@ -149,11 +149,20 @@ class Runtime:
 
 
 @dataclass(frozen=True, slots=True)
+class AtBin:
+    """How good the model is on what lay on a bin's tray. before: how good an earlier model was there."""
+
+    scores: Scores
+    before: Compared | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Figures:
     """What verify.json holds. confusion: rows are the truth, columns the answers, in the order of `labels`.
 
     crop: "whole" or "item". threshold: on the compartment's probability, with which 90 % are answered.
-    sources: each folder of robustness pictures. other_runtime: tflite-runtime against LiteRT, where it is installed.
+    sources: each folder of robustness pictures. bins: each bin of whose pictures some are in this part. other_runtime:
+    tflite-runtime against LiteRT, where it is installed.
     """
 
     schema: Literal[2]
@@ -174,6 +183,7 @@ class Figures:
     unknown: Unknown | None
     other_runtime: Compared | None
     mistakes: tuple[Mistake, ...]
+    bins: tuple[AtBin, ...] = ()
 
 
 def share(right: int, total: int) -> Share:

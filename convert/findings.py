@@ -64,6 +64,19 @@ class Findings:
         return sum(n for n in Counter(item.group for item in self.items).values() if n > 1)
 
     @property
+    def bins(self) -> list[str]:
+        """The bins from whose trays there are pictures, sorted."""
+        return sorted({item.bin for item in self.items if item.bin})
+
+    def days(self, name: str) -> int:
+        """On how many days a bin's pictures were taken."""
+        return len({item.day for item in self.items if item.bin == name})
+
+    def count_of_bin(self, name: str, split: str) -> int:
+        """How many pictures of a bin are in a split."""
+        return sum(item.bin == name and item.split == split for item in self.items)
+
+    @property
     def left_out(self) -> list[LeftOut]:
         """Everything that is not used, files that are no pictures first."""
         return [*self.refused, *(LeftOut(i.path, i.label, r) for i, r in _unused(self.items, self.conflicts))]
@@ -79,7 +92,8 @@ def to_text(findings: Findings, folder: Path) -> str:
     lines = [
         f"{len(findings.items)} pictures, {len(findings.refused)} files that cannot be used, "
         f"{findings.copies} files that are there twice",
-        f"{findings.grouped} pictures are a near-duplicate of another one; groups stay on one side of the split",
+        f"{findings.grouped} pictures are a near-duplicate of another one{_or_day(findings)}; "
+        "groups stay on one side of the split",
         f"{len(findings.conflicts)} pictures are filed under two labels",
         f"{len(findings.stripped)} pictures had letterbox bars, which were cut off",
         "labels that are probably wrong: not looked for (--quick)"
@@ -88,6 +102,7 @@ def to_text(findings: Findings, folder: Path) -> str:
         f"{len(left_out)} pictures are left out: {folder / data.LEFT_OUT}",
         *_shortened([f"{entry.path}: {entry.reason}" for entry in left_out]),
         *_counts(findings),
+        *_bins(findings),
         f"to look at: {folder / data.REPORT}",
     ]
     return "\n".join(lines)
@@ -103,6 +118,20 @@ def _counts(findings: Findings) -> Iterator[str]:
     yield " " * width + "".join(f"{split:>12}" for split in SPLITS)
     for label in findings.labels:
         yield f"{label:<{width}}" + "".join(f"{findings.count(label, split):>12}" for split in SPLITS)
+
+
+def _or_day(findings: Findings) -> str:
+    return ", or of the same bin and day" if findings.bins else ""
+
+
+def _bins(findings: Findings) -> Iterator[str]:
+    """A bin with few days has none that is tested: nobody can tell how well the model does there."""
+    for name in findings.bins:
+        counts = {split: findings.count_of_bin(name, split) for split in SPLITS}
+        parts = ", ".join(f"{number} {split}" for split, number in counts.items() if number)
+        few = "" if counts[TEST] else "; none is tested: that takes pictures of five days or more"
+        days = findings.days(name)
+        yield f"bin {name}: {days} {'day' if days == 1 else 'days'}, {parts}{few}"
 
 
 def _unused(items: Sequence[Item], conflicts: Mapping[int, int]) -> Iterator[tuple[Item, str]]:

@@ -46,6 +46,8 @@ def _sections(manifest: Manifest, figures: Figures, picture: Picture | None) -> 
     yield section("How honest its probabilities are", _reliability(figures))
     yield section("What abstaining buys", _coverage(figures))
     yield section("Other sources", _sources(figures))
+    if figures.bins:
+        yield section("Bins", _table(tables.by_bin(figures)))
     yield section("Corrupted pictures", _corruptions(figures))
     yield section("Unknown things", _unknown(figures))
     yield section("Against the float model and other runtimes", _comparisons(figures))

@@ -28,6 +28,7 @@ from convert.split import (
     conflicts,
     deal,
     find_alike,
+    find_bursts,
     find_copies,
     find_twins,
     thumb,
@@ -65,10 +66,12 @@ def prepare(
     validation and test. earlier: the items of a set whose pictures stay in the parts that they were in. Raises
     DataError: the pictures do not allow it; RecipeError: the set cannot be written.
     """
-    sources = find_sources(given)
+    found = find_sources(given)
+    sources = [source for source in found if source.unusable is None]
     _check_classes(sources, folder_labels(given))
     with data.written(out) as unfinished:
         gathered = _gather(sources, unfinished)
+        gathered.refused += [LeftOut(str(s.path), s.label, s.unusable) for s in found if s.unusable is not None]
         _check_classes([Source(Path(i.path), i.label, i.role) for i in gathered.items], _labels(sources), gathered)
         pictures = data.Pictures(unfinished)
         seen = None if embedder is None else features.features(pictures, embedder, out)
@@ -90,7 +93,8 @@ def _gather(sources: Sequence[Source], folder: Path) -> _Gathered:
             if read.before is not None:
                 found.stripped.append(Stripped(len(found.items), read.bars, read.before))
             stream.write(read.rgb.tobytes())
-            found.items.append(Item(path, source.label, source.role, read.sha256))
+            item = Item(path, source.label, source.role, read.sha256, bin=source.bin, day=source.day)
+            found.items.append(item)
             found.shapes.append((read.rgb.shape[0], read.rgb.shape[1]))
             found.thumbs.append(thumb(read.rgb))
     data.write_index(folder, found.shapes)
@@ -108,7 +112,7 @@ def _judge(
     twins = find_twins(np.stack(gathered.thumbs))
     if seen is not None:
         twins = confirm(twins, seen) + find_alike(seen)
-    twins += find_copies(gathered.items)
+    twins += find_copies(gathered.items) + find_bursts(gathered.items)
     items = tuple(deal(gathered.items, twins, *shares, seed=seed, earlier=earlier))
     return Findings(
         items=items,
@@ -173,7 +177,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         description=__doc__,
         epilog="examples:\n"
         "  smartbin-convert prepare pictures/ --extra more/ --robust bin-camera/ --out build/set\n"
-        "  smartbin-convert prepare pictures.csv --out build/set     (columns: path,label and, if wanted, role)\n\n"
+        "  smartbin-convert prepare pictures.csv --out build/set     (columns: path,label and, if wanted, role)\n"
+        "  smartbin-convert prepare pictures/ lobby/ --out build/set   (lobby/: an export of `smartbin review`)\n\n"
         "Stopped with Ctrl-C, the same command reads the pictures again (minutes) and keeps what it has compared.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

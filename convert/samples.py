@@ -17,10 +17,11 @@ from convert.metrics import Truth
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A picture whose label is known."""
+    """A picture whose label is known. bin: on whose tray it lay, else ""."""
 
     path: Path
     label: str
+    bin: str = ""
 
 
 def read_samples(splits: Path, data: Path, part: str, needed: bool = True) -> tuple[Sample, ...]:
@@ -31,7 +32,9 @@ def read_samples(splits: Path, data: Path, part: str, needed: bool = True) -> tu
     try:
         with splits.open(newline="", encoding="utf-8") as stream:
             rows = list(csv.DictReader(stream))
-            chosen = tuple(Sample(data / row["path"], row["label"]) for row in rows if row["split"] == part)
+            chosen = tuple(
+                Sample(data / row["path"], row["label"], row.get("bin") or "") for row in rows if row["split"] == part
+            )
     except OSError as error:
         raise DataError(f"{splits}: {error.strerror}. `smartbin-convert prepare` writes it; check the path.") from error
     except (KeyError, UnicodeDecodeError, csv.Error) as error:
@@ -57,6 +60,12 @@ def sources(samples: Sequence[Sample]) -> dict[str, list[Sample]]:
     for sample in samples:
         found[sample.path.parent.parent.name].append(sample)
     return dict(sorted(found.items()))
+
+
+def by_bin(samples: Sequence[Sample]) -> dict[str, list[Sample]]:
+    """Those from a bin's tray, by the bin."""
+    names = sorted({sample.bin for sample in samples if sample.bin})
+    return {name: [sample for sample in samples if sample.bin == name] for name in names}
 
 
 def folder_of_all(samples: Sequence[Sample]) -> Path:

@@ -49,6 +49,8 @@ def page(findings: Findings, pictures: Pictures) -> str:
 
 def _sections(findings: Findings, sheets: _Sheets) -> Iterator[str]:
     yield section("Counts", _counts(findings))
+    if findings.bins:
+        yield section("Bins", _bins(findings))
     yield section("Left out", *_left_out(findings))
     if findings.suspects is not None:
         yield section("Labels that are probably wrong", *_suspects(findings, sheets))
@@ -86,6 +88,14 @@ def _counts(findings: Findings) -> str:
         "measured; unused is left out."
     )
     return figure(_chart(findings), caption) + numbers
+
+
+def _bins(findings: Findings) -> str:
+    rows = [
+        [name, str(findings.days(name)), *(str(findings.count_of_bin(name, split)) for split in SPLITS)]
+        for name in findings.bins
+    ]
+    return table("Pictures by bin and part; the pictures of a day stay together", ("bin", "days", *SPLITS), rows)
 
 
 def _chart(findings: Findings) -> str:

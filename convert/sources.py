@@ -11,6 +11,8 @@ from pathlib import Path
 from convert.errors import DataError
 from convert.split import EXTRA, MAIN, ROBUST
 from edge.images import SUFFIXES
+from edge.review.formats import UNLABELLED
+from edge.site_item import NOT_AN_ITEM, parse_picture_name
 
 ROLES = (MAIN, EXTRA, ROBUST)
 _PROBLEMS_SHOWN = 10
@@ -18,11 +20,23 @@ _PROBLEMS_SHOWN = 10
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A picture file, what it is filed as, and what it may be used for (main, extra or robust)."""
+    """A picture file, what it is filed as, and what it may be used for (main, extra or robust).
+
+    bin, day: of a picture that `smartbin review export` took from a bin, else "". Its label is "" where there is none.
+    """
 
     path: Path
     label: str
     role: str
+    bin: str = ""
+    day: str = ""
+
+    @property
+    def unusable(self) -> str | None:
+        """Why nothing can be learned from a picture of a bin, or None."""
+        if self.bin and self.label == "":
+            return "nobody has labelled it"
+        return "labelled as no item" if self.bin and self.label == NOT_AN_ITEM else None
 
 
 def find_sources(given: Sequence[tuple[Path, str]]) -> list[Source]:
@@ -46,16 +60,27 @@ def find_pictures(folder: Path) -> list[Path]:
 
 def read_folder(folder: Path, role: str) -> list[Source]:
     """The pictures of a folder, labelled by the folders that they are in."""
-    return [Source(path, label_of(path.parent.name), role) for path in find_pictures(folder)]
+    return [_source(path, path.parent.name, role) for path in find_pictures(folder)]
+
+
+def _source(path: Path, folder: str, role: str) -> Source:
+    name = parse_picture_name(path.name)
+    if name is None:
+        return Source(path, label_of(folder), role)
+    return Source(path, "" if folder == UNLABELLED else label_of(folder), role, name.bin_id, name.day)
 
 
 def folder_labels(given: Sequence[tuple[Path, str]]) -> set[str]:
     """The labels of the class folders that are to be dealt out, also of those in which there is no picture."""
-    return {label_of(p.name) for place, role in given if role == MAIN for p in place.glob("[!.]*") if p.is_dir()}
+    places = [place for place, role in given if role == MAIN]
+    names = {label_of(p.name) for place in places for p in place.glob("[!.]*") if p.is_dir()}
+    return names - {UNLABELLED, NOT_AN_ITEM}
 
 
 def read_table(table: Path, role: str) -> list[Source]:
     """The pictures of a CSV with the columns path, label and perhaps role, which otherwise is the given one.
+
+    With the columns bin and day it is of bins, and a label may be missing.
 
     Relative paths start at the folder of the CSV. Raises DataError, which names every bad line.
     """
@@ -74,7 +99,16 @@ def read_table(table: Path, role: str) -> list[Source]:
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{table}: not a CSV file in UTF-8 ({error}).") from error
     _check(table, lines)
-    return [Source(table.parent / row["path"], label_of(row["label"]), row.get("role") or role) for _, row in lines]
+    return [
+        Source(
+            table.parent / row["path"],
+            label_of(row["label"]),
+            row.get("role") or role,
+            row.get("bin", ""),
+            row.get("day", ""),
+        )
+        for _, row in lines
+    ]
 
 
 def label_of(text: str) -> str:
@@ -99,8 +133,10 @@ def _problems(lines: Sequence[tuple[int, dict[str, str]]]) -> Iterator[str]:
             yield f"line {number}: no path"
         elif path in seen:
             yield f"line {number}: {path} is on line {seen[path]} already; name every picture once"
-        if not row["label"]:
+        if not row["label"] and not row.get("bin"):
             yield f"line {number}: no label"
         if role and role not in ROLES:
             yield f"line {number}: role {role!r}; it is main, extra, robust, or nothing"
+        if bool(row.get("bin")) != bool(row.get("day")):
+            yield f"line {number}: bin and day go together; give both or neither"
         seen.setdefault(path, number)

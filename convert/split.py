@@ -34,7 +34,10 @@ TRAIN, VALIDATION, TEST, UNUSED = "train", "validation", "test", "unused"
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One picture. path is as given on the command line; group and split are filled in by `deal`."""
+    """One picture. path is as given on the command line; group and split are filled in by `deal`.
+
+    bin, day: where and when it lay on a tray, else "".
+    """
 
     path: str
     label: str
@@ -42,6 +45,8 @@ class Item:
     sha256: str
     group: int = -1
     split: str = ""
+    bin: str = ""
+    day: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,16 @@ def find_copies(items: Sequence[Item]) -> list[Twins]:
     """Files with the same bytes, each with the first of its kind. (Of plain pictures no hash can tell it.)"""
     first: dict[str, int] = {}
     return [Twins(first[item.sha256], i, True) for i, item in enumerate(items) if first.setdefault(item.sha256, i) != i]
+
+
+def find_bursts(items: Sequence[Item]) -> list[Twins]:
+    """Pictures of one bin and day, each with the first of them: a person throws in a box of the same, a lamp is on."""
+    first: dict[tuple[str, str], int] = {}
+    return [
+        Twins(first[item.bin, item.day], i, False)
+        for i, item in enumerate(items)
+        if item.bin and first.setdefault((item.bin, item.day), i) != i
+    ]
 
 
 def confirm(twins: Sequence[Twins], features: NDArray[np.float32]) -> list[Twins]:
@@ -140,8 +155,10 @@ def deal(
 
     validation, test: shares (0..1) of each class's main pictures. An extra picture whose group is tested or validated
     on is left out, as is every picture filed under two labels. Robustness pictures keep the split "robust", and their
-    twins among the others are left out too. earlier: items that were dealt before, and stay where they were; of a group
-    that they did not share then, all go where the most was seen of it, for what was trained on cannot test any more.
+    twins among the others are left out too. Pictures of a bin fill up shares of that bin, not of their classes, with
+    whole days: it takes five like days until one is tested. earlier: items that were dealt before, and stay where they
+    were; of a group that they did not share then, all go where the most was seen of it, for what was trained on cannot
+    test any more.
     """
     number = groups(len(items), twins)
     doubtful = conflicts(items, twins)
@@ -170,23 +187,37 @@ def _deal_groups(
     earlier: Sequence[Item],
 ) -> dict[int, str]:
     """A split for each group, by its number. Each class is filled up to its share with whole groups in random order."""
-    wanted = Counter(item.label for item in items if item.role == MAIN)
+    wanted = Counter(_of(item) for item in items if item.role == MAIN)
     before = {item.sha256: item.split for item in earlier if item.role == MAIN}
-    taken: Counter[tuple[str, str]] = Counter()
+    taken: Counter[tuple[_Whole, str]] = Counter()
     result = {}
     # What has its place comes first, so that the rest fills up to the shares.
     for group in sorted(grouped, key=lambda group: (not _seen(items, group, before), _order(items, group, seed))):
-        main = [items[i].label for i in group if items[i].role == MAIN]
+        main = [_of(items[i]) for i in group if items[i].role == MAIN]
         split = TRAIN
         if any(items[i].role == ROBUST for i in group):
             split = ROBUST
         elif main:
-            label = Counter(main).most_common(1)[0][0]
-            room = (s for s, share in shares.items() if taken[label, s] + len(main) <= round(share * wanted[label]))
+            whole = Counter(main).most_common(1)[0][0]
+            # a day is large: it goes where more of it finds room than not
+            size = len(main) / 2 if whole.bin else len(main)
+            room = (s for s, share in shares.items() if taken[whole, s] + size <= round(share * wanted[whole]))
             split = _seen(items, group, before) or next(room, TRAIN)
-            taken[label, split] += len(main)
+            taken[whole, split] += len(main)
         result[min(group)] = split
     return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """Of what a share is dealt out: a class, or a bin."""
+
+    label: str
+    bin: str
+
+
+def _of(item: Item) -> _Whole:
+    return _Whole("" if item.bin else item.label, item.bin)
 
 
 def _seen(items: Sequence[Item], group: Sequence[int], before: Mapping[str, str]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from convert.corruptions import CORRUPTIONS, STRENGTHS
 from convert.evaluate import MEAN_STRENGTH
 from convert.figures import Figures, LabelScore, Robustness, Scores, Share
+from convert.tables import by_bin
 
 
 def to_text(figures: Figures) -> str:
@@ -25,6 +26,7 @@ def to_text(figures: Figures) -> str:
     ]
     sections = [lines, _score_lines(figures.labels), _confusion_lines(figures)]
     sections += [_source_lines(figures.sources)] if figures.sources else []
+    sections += [_bin_lines(figures)] if figures.bins else []
     sections += [_robustness_lines(figures.robustness)] if figures.robustness else []
     return "\n\n".join("\n".join(section) for section in sections) + "\n"
 
@@ -79,6 +81,16 @@ def _confusion_lines(figures: Figures) -> list[str]:
         for label, row in zip(labels, figures.confusion, strict=True)
     ]
     return ["rows: the truth; columns: the answers", f"{'':{width}} {head}", *rows]
+
+
+def _bin_lines(figures: Figures) -> list[str]:
+    table = by_bin(figures)
+    widths = [max(map(len, column)) for column in zip(table.head, *table.rows, strict=True)]
+    lines = [
+        " ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True))
+        for row in (table.head, *table.rows)
+    ]
+    return [table.caption.lower(), *lines]
 
 
 def _source_lines(sources: Sequence[Scores]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from convert.corruptions import STRENGTHS
-from convert.figures import Compared, Figures, LabelScore, Robustness, Scores
+from convert.figures import AtBin, Compared, Figures, LabelScore, Robustness, Scores
 from convert.statements import percent
 
 _NONE = "-"
@@ -48,6 +48,25 @@ def by_source(figures: Figures) -> Table:
 
     head = ("source", "pictures", "labels", "compartments", "float labels", "same as float", "ECE", "wrong at 90 %")
     return Table("Other sources, never trained on", head, tuple(map(row, figures.sources)))
+
+
+def by_bin(figures: Figures) -> Table:
+    """How good it is where it stands, on days that were not trained on, and how good another model was there."""
+
+    def row(at: AtBin) -> tuple[str, ...]:
+        scores, before = at.scores, at.before
+        shares = (before.label, before.compartment) if before else (None, None)
+        return (
+            scores.name,
+            str(scores.label.total),
+            percent(scores.label.value),
+            percent(scores.compartment.value),
+            *(_NONE if share is None else percent(share.value) for share in shares),
+            percent(scores.wrong.value),
+        )
+
+    head = ("bin", "pictures", "labels", "compartments", "labels before", "compartments before", "wrong at 90 %")
+    return Table(f"By bin, of the {figures.part} part", head, tuple(map(row, figures.bins)))
 
 
 def by_corruption(robustness: Robustness) -> Table:

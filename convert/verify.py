@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from convert import evaluate, figures, metrics
+from convert.atbin import ask_before, at_bin
 from convert.errors import RecipeError
 from convert.evaluate import Group
 from convert.figures import FILE, Compared, Figures, Robustness, Runtime
@@ -31,7 +32,8 @@ from convert.measure import (
     measure_corrupted,
     works,
 )
-from convert.samples import Sample, folder_of_all, read_samples, sources, truth_of
+from convert.metrics import Logits
+from convert.samples import Sample, by_bin, folder_of_all, read_samples, sources, truth_of
 from convert.split import ROBUST
 from convert.summary import to_text
 from convert.unknown import judge_unknown
@@ -46,7 +48,7 @@ _SLOW_PICTURES = 300  # tflite-runtime is some thirty times slower than LiteRT o
 class Plan:
     """What to measure. robust: of other sources; unknown: of none of the labels; corrupted: how many of `samples`.
 
-    locate: look at the item found on a picture, not at the whole.
+    locate: look at the item found on a picture, not at the whole. before: a model folder to compare with at the bins.
     """
 
     part: str
@@ -55,6 +57,7 @@ class Plan:
     unknown: tuple[Path, ...] = ()
     corrupted: int = 0
     locate: bool = False
+    before: Path | None = None
 
 
 def verify(folder: Path, plan: Plan, float_model: FloatModel | None = None, run: Runner = in_fresh_process) -> Figures:
@@ -79,6 +82,7 @@ def verify(folder: Path, plan: Plan, float_model: FloatModel | None = None, run:
         threshold=threshold,
         coverage=points,
         sources=tuple(evaluate.scores(source, manifest) for source in asked.sources),
+        bins=tuple(at_bin(group, asked.before, manifest) for group in asked.bins),
         robustness=_robustness(folder, plan, main, manifest, run),
         unknown=judge_unknown(main.answers, asked.unknown, manifest.temperature, load_novelty(folder, manifest)),
         other_runtime=_other_runtime(folder, plan, main, manifest, run),
@@ -90,6 +94,8 @@ def verify(folder: Path, plan: Plan, float_model: FloatModel | None = None, run:
 class _Asked:
     main: Group
     sources: tuple[Group, ...]
+    bins: tuple[Group, ...]
+    before: Mapping[str, Logits]  # what the earlier model says of each bin's pictures
     unknown: Answers
 
 
@@ -109,6 +115,8 @@ def _ask(folder: Path, plan: Plan, manifest: Manifest, float_model: FloatModel |
     return _Asked(
         main=group(plan.part, plan.samples),
         sources=tuple(group(*source) for source in sources(plan.robust).items()),
+        bins=tuple(group(*of_bin) for of_bin in by_bin(plan.samples).items()),
+        before={} if plan.before is None else ask_before(plan.before, plan.samples, manifest, run, plan.locate),
         unknown=answers.of(np.arange(len(samples), len(answers.logits))),
     )
 
@@ -164,6 +172,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--part", default="test", help="test, validation, robust or train (%(default)s)")
     parser.add_argument("--keras", type=Path, metavar="FILE", help="compare with this float model")
     parser.add_argument("--locate", action="store_true", help="look at the item found, not at the whole picture")
+    parser.add_argument(
+        "--before", type=Path, metavar="MODEL_FOLDER", help="how good this one was at each bin: what retraining gained"
+    )
     parser.add_argument("--unknown", type=Path, metavar="DIR", help="pictures of none of the labels")
     parser.add_argument(
         "--corrupted",
@@ -186,6 +197,7 @@ def _run(options: argparse.Namespace) -> None:
         unknown=() if options.unknown is None else tuple(expand([options.unknown])),
         corrupted=options.corrupted,
         locate=options.locate,
+        before=options.before,
     )
     found = verify(options.folder, plan, None if options.keras is None else keras_model(options.keras))
     out = options.out or options.folder / FILE

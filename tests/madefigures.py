@@ -7,6 +7,7 @@ from typing import Any
 
 from convert.corruptions import CORRUPTIONS, STRENGTHS
 from convert.figures import (
+    AtBin,
     Bin,
     Compared,
     Corrupted,
@@ -59,5 +60,9 @@ _FIGURES = Figures(
     ),
     unknown=Unknown("probability of the best label", 0.7, share(95, 100), share(18, 20), 0.97),
     other_runtime=_COMPARED,
+    bins=(
+        AtBin(replace(_SCORES, name="lobby-1", label=share(30, 40)), _COMPARED),
+        AtBin(replace(_SCORES, name="cafe")),
+    ),
     mistakes=(Mistake("set/metal/1.png", "metal", "a <b> | c", 0.99, True),),
 )

@@ -366,3 +366,44 @@ def test_damage_is_named(prepared: Path) -> None:
         data.load(prepared)
     with pytest.raises(DataError, match="smartbin-convert prepare"):
         data.load(prepared / "nowhere")
+
+
+def test_exports_of_bins_are_split_by_day_and_counted(
+    class_folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site, random = tmp_path / "lobby", np.random.default_rng(5)
+    for label in ("metal", "paper", "not-an-item", "_unlabelled"):
+        (site / label).mkdir(parents=True)
+        for number in range(20):
+            name = f"lobby-1__2026-11-{number % 10 + 1:02}__{label[:2].strip('_')}-{number}.jpg"
+            Image.fromarray(picture((90, 140, 60), random)).save(site / label / name)
+    words = ["prepare", str(class_folders), str(site), "--out", str(tmp_path / "set"), "--quick", "--test", "0.2"]
+    assert main([*words, "--validation", "0.2"]) == 0
+    said = capsys.readouterr().out
+    assert "bin lobby-1: 10 days, 24 train, 8 validation, 8 test" in said
+    assert "nobody has labelled it" in said
+    dataset = data.load(tmp_path / "set")
+    assert dataset.labels == ("metal", "paper", "plastic")
+    of_bin = [item for item in dataset.items if item.bin == "lobby-1"]
+    assert len(of_bin) == 40
+    assert all(len({i.split for i in of_bin if i.day == day}) == 1 for day in {i.day for i in of_bin})
+    with (tmp_path / "set" / data.LEFT_OUT).open(newline="") as stream:
+        assert Counter(row["reason"] for row in csv.DictReader(stream)) == {
+            "nobody has labelled it": 20,
+            "labelled as no item": 20,
+        }
+    page = (tmp_path / "set" / data.REPORT).read_text()
+    assert "Pictures by bin and part" in page
+    assert {s.bin for s in read_samples(tmp_path / "set" / data.SPLITS, tmp_path, TEST)} == {"", "lobby-1"}
+
+
+def test_a_site_of_three_pictures_is_taken_and_said_to_be_untested(
+    class_folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = tmp_path / "new" / "metal"
+    site.mkdir(parents=True)
+    for number in range(3):
+        path = site / f"new__2026-11-26__{number}.jpg"
+        Image.fromarray(picture((90, 140, 60), np.random.default_rng(number))).save(path)
+    assert main(["prepare", str(class_folders), str(site.parent), "--out", str(tmp_path / "set"), "--quick"]) == 0
+    assert "bin new: 1 day, 3 train; none is tested" in capsys.readouterr().out

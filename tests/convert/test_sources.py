@@ -84,3 +84,33 @@ def test_every_bad_line_is_named(tmp_path: Path) -> None:
 def test_a_long_list_of_bad_lines_is_cut(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="and 15 more"):
         find_sources([(table(tmp_path, "path,label\n" + ",glass\n" * 25), MAIN)])
+
+
+NAME = "lobby__1__2026-11-26__0198c1d2-0000-7000-8000-00000000000"
+
+
+def test_exports_of_bins_say_where_and_when(tmp_path: Path) -> None:
+    for number, folder in enumerate(["glass", "not-an-item", "_unlabelled"]):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / f"{NAME}{number}.jpg").touch()
+    (tmp_path / "glass" / "holiday.jpg").touch()
+    given = [(tmp_path, MAIN)]
+    found = {s.path.name[-6:]: (s.label, s.bin, s.day, s.unusable) for s in find_sources(given)}
+    assert found == {
+        "00.jpg": ("glass", "lobby__1", "2026-11-26", None),
+        "01.jpg": ("not-an-item", "lobby__1", "2026-11-26", "labelled as no item"),
+        "02.jpg": ("", "lobby__1", "2026-11-26", "nobody has labelled it"),
+        "ay.jpg": ("glass", "", "", None),
+    }
+    assert folder_labels(given) == {"glass"}
+
+
+def test_the_table_of_an_export_may_have_items_without_a_label(tmp_path: Path) -> None:
+    path = table(tmp_path, "path,label,bin,day,item_id\n1.jpg,glass,lobby,2026-11-26,a\n2.jpg,,lobby,2026-11-26,b\n")
+    assert [(s.label, s.bin, s.day, s.unusable is None) for s in find_sources([(path, MAIN)])] == [
+        ("glass", "lobby", "2026-11-26", True),
+        ("", "lobby", "2026-11-26", False),
+    ]
+    half = table(tmp_path, "path,label,bin,day\n1.jpg,glass,lobby,\n2.jpg,,,\n")
+    with pytest.raises(DataError, match=r"line 2: bin and day go together(.|\n)*line 3: no label"):
+        find_sources([(half, MAIN)])

@@ -24,6 +24,7 @@ from convert.split import (
     confirm,
     deal,
     find_alike,
+    find_bursts,
     find_copies,
     find_twins,
     groups,
@@ -181,3 +182,34 @@ def test_a_leak_is_seen() -> None:
     dealt = deal(items(20), [Twins(0, 1, False)], 0.2, 0.2)
     moved = [replace(dealt[0], split=TEST), replace(dealt[1], split=TRAIN), *dealt[2:]]
     assert leaks(moved) == [moved[1]]
+
+
+def site(bin_: str, days: int, each: int = 10) -> list[Item]:
+    """Of two classes by turns."""
+    return [
+        Item(f"{bin_}-{day}-{i}.jpg", ("glass", "metal")[i % 2], MAIN, f"{bin_}{day:03}{i:03}", bin=bin_, day=f"d{day}")
+        for day in range(days)
+        for i in range(each)
+    ]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_pictures_of_a_bin_and_day_stay_on_one_side(seed: int) -> None:
+    given = [*items(100), *items(100, "metal", start=1000), *site("lobby", 10), *site("cafe", 20), *site("new", 3)]
+    dealt = deal(given, find_bursts(given), 0.1, 0.1, seed=seed)
+    sides: dict[tuple[str, str], set[str]] = {}
+    for item in dealt:
+        if item.bin:
+            sides.setdefault((item.bin, item.day), set()).add(item.split)
+    assert all(len(splits) == 1 for splits in sides.values())
+    assert not leaks(dealt)
+    counts = {name: Counter(item.split for item in dealt if item.bin == name) for name in ("lobby", "cafe", "new", "")}
+    assert counts["lobby"] == {TRAIN: 80, VALIDATION: 10, TEST: 10}
+    assert counts["cafe"] == {TRAIN: 160, VALIDATION: 20, TEST: 20}
+    assert counts["new"] == {TRAIN: 30}, "three days are too few to test one"
+    assert counts[""] == {TRAIN: 160, VALIDATION: 20, TEST: 20}, "the shares of the classes are as without"
+
+
+def test_a_day_of_a_bin_is_no_conflict_of_labels() -> None:
+    given = site("lobby", 6)
+    assert UNUSED not in {item.split for item in deal(given, find_bursts(given), 0.1, 0.1)}

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -92,6 +93,23 @@ def test_the_figures(model: Path, samples: tuple[Sample, ...]) -> None:
     assert 0 < found.runtime.latency_median_ms <= found.runtime.latency_p95_ms
     assert found.runtime.name.startswith("ai-edge-litert ")
     assert (found.main.float_model, found.robustness, found.unknown, found.sources) == (None, None, None, ())
+
+
+def test_each_bin_is_judged_by_itself_and_against_an_earlier_model(
+    model: Path, samples: tuple[Sample, ...], tmp_path: Path
+) -> None:
+    at_bins = tuple(replace(s, bin=("lobby", "", "cafe")[i % 3]) for i, s in enumerate(samples))
+    without_metal = {"metal": "other", "trash": "metal"}  # the earlier model calls by other names
+    labels = tuple(without_metal.get(label, label) for label in COLOURS)
+    earlier = write_tiny_model(tmp_path / "earlier", labels=labels)
+    found = verify(model, Plan("test", at_bins, before=earlier), None, _here)
+    assert [(at.scores.name, at.scores.label.right, at.scores.label.total) for at in found.bins] == [
+        ("cafe", 0, 2),
+        ("lobby", 2, 2),
+    ]
+    assert [at.before.label.right if at.before else None for at in found.bins] == [0, 1]
+    assert "lobby" in to_text(found)
+    assert not verify(model, Plan("test", samples), None, _here).bins
 
 
 def test_the_mistakes_are_named_below_the_folder_they_share(model: Path, samples: tuple[Sample, ...]) -> None:
