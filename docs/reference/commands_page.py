@@ -51,7 +51,7 @@ def _below(parser: Parser) -> Iterator[Parser]:
 
 def _section(parser: Parser) -> str:
     actions = [action for action in parser._actions if action.help != argparse.SUPPRESS and action.dest != "help"]
-    parts = [f"## {parser.prog}", _fenced(_usage(parser.prog, actions))]
+    parts = [f"## {parser.prog}", _fenced(_usage(parser.prog, actions), "usage")]
     if parser.description:
         parts.append(inspect.cleandoc(parser.description))
     rows = [(_name(action), _help(parser, action)) for action in actions if not _is_command(action)]
@@ -62,8 +62,8 @@ def _section(parser: Parser) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _fenced(text: str) -> str:
-    return f"```text\n{text}\n```"
+def _fenced(text: str, kind: str = "text") -> str:
+    return f"```{kind}\n{text}\n```"
 
 
 def _usage(prog: str, actions: list[argparse.Action]) -> str:
@@ -90,7 +90,7 @@ def _values(action: argparse.Action) -> str:
         return ""
     if _is_command(action):
         return f"{action.metavar or 'COMMAND'} ..."
-    word = action.metavar or ("{" + ",".join(map(str, action.choices)) + "}" if action.choices else None)
+    word = action.metavar or ("{" + ", ".join(map(str, action.choices)) + "}" if action.choices else None)
     word = word if isinstance(word, str) else (action.dest if not action.option_strings else action.dest.upper())
     match action.nargs:
         case "+":
