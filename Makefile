@@ -55,7 +55,7 @@ audit: ## known weaknesses of the pinned packages (pip install pip-audit); fails
 	$(BIN)pip-audit --strict --disable-pip --require-hashes $(foreach file,$(wildcard systemd/requirements-*.txt),-r $(file))
 
 docs: ## the documentation as a site: build/site/index.html
-	$(BIN)python -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)python -m mkdocs build --strict --quiet
 
 docs-pages: ## write what is made from the code: docs/reference, docs/mqtt (JSON Schema, AsyncAPI), docs/wiring
 	$(BIN)python docs/wiring/make_wiring.py

@@ -15,9 +15,9 @@ PAGES = {
     "ARCHITECTURE.md": "architecture.md",
     "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",
+    "README.md": "readme.md",
     "models/garbage10-efficientnet-lite2/README.md": "model.md",
 }
-ALSO = {"README.md": "index.md"}  # says the same as the home page, in one piece
 _LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)#\s]+)(#[^)\s]*)?\)")
 
 
@@ -41,7 +41,7 @@ def moved(text: str, source: str, page: str) -> str:
     def link(found: re.Match[str]) -> str:
         bang, words, target, anchor = found.groups()
         path = posixpath.normpath(posixpath.join(posixpath.dirname(source), target))
-        where = {**PAGES, **ALSO}.get(path) or (path.removeprefix("docs/") if path.startswith("docs/") else None)
+        where = PAGES.get(path) or (path.removeprefix("docs/") if path.startswith("docs/") else None)
         if ":" in target or (where is None and not (ROOT / path).exists()):
             return found[0]  # elsewhere, or nowhere: mkdocs says so
         if where is None:

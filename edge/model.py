@@ -67,7 +67,12 @@ class Problem(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something is wrong and may heal. `part` is what heals (camera, flap, disk, ...); `message` says what to check."""
+    """Something is wrong and may heal.
+
+    part: what heals: camera, flap, disk, ...
+    message: what to check.
+    problem: its name.
+    """
 
     part: str
     message: str

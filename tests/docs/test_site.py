@@ -32,8 +32,15 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_link_and_anchor_leads_somewhere(site: Path) -> None:
     # `--strict` has looked at them; here that it looked at whole pages
-    for page in ("index", "contributing", "architecture", "FAULTS", "reference/configuration", "mqtt/index"):
+    for page in ("index", "readme", "contributing", "architecture", "FAULTS", "reference/configuration", "mqtt/index"):
         assert (site / f"{page}.html").stat().st_size > 5_000
+
+
+@pytest.mark.parametrize("page", sorted(path.name for path in REPOSITORY.glob("*.md")))
+def test_every_link_of_the_repository_leads_to_a_file(page: str) -> None:
+    text = (REPOSITORY / page).read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):
+        assert "://" in target or (REPOSITORY / target).exists(), target
 
 
 def test_a_reader_without_a_network_gets_all_of_it(site: Path) -> None:
