@@ -249,7 +249,7 @@ run_tests() {
         want_command "the test of install in a container" debootstrap debootstrap || true
     fi
     make_venv
-    install_extra dev "about 470 MB to download, TensorFlow among it; some minutes"
+    install_extra dev "about 500 MB to download, TensorFlow among it; some minutes"
     $DRY_RUN || print_versions
     run_checks || status=$?
     say "That took $((SECONDS / 60)) min $((SECONDS % 60)) s"

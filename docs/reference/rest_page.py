@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 from markdown import Schema, code, described, kind, table
@@ -70,8 +71,10 @@ def _content(content: Schema) -> str:
 
 
 def _named(schema: Schema) -> str:
-    name = schema.get("$ref", "").rpartition("/")[2]
-    return f": {_link(name)}" if name else ""
+    """Its own keys, and the schemas that it is or is made of."""
+    names = dict.fromkeys(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(schema)))
+    parts = [*(f"`{key}`" for key in schema.get("properties", ())), *map(_link, names)]
+    return f": {', '.join(parts)}" if parts else ""
 
 
 def _link(name: str) -> str:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from edge.model import Problem
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 REFERENCE = REPOSITORY / "docs" / "reference"
 _FETCHED = re.compile(
@@ -41,6 +43,11 @@ def test_every_link_of_the_repository_leads_to_a_file(page: str) -> None:
     text = (REPOSITORY / page).read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):
         assert "://" in target or (REPOSITORY / target).exists(), target
+
+
+def test_every_problem_is_explained() -> None:
+    explained = (REPOSITORY / "docs" / "FAULTS.md").read_text(encoding="utf-8")
+    assert [problem.value for problem in Problem if f"`{problem.value}`" not in explained] == []
 
 
 def test_a_reader_without_a_network_gets_all_of_it(site: Path) -> None:
