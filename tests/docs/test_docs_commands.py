@@ -65,8 +65,8 @@ AFTER_CA = ((CERTIFICATES, f"{CERTIFICATES} ca && {CERTIFICATES}"),)
 BROKER = (("-h localhost", "-h 127.0.0.1 -p {broker}"),)
 
 RUNS = {
-    "./setup.sh demo": Run(until=ITEM),
-    "./setup.sh demo --images holiday/": Run(until=ITEM),
+    "./setup.sh demo": Run(until=ITEM, needs="broker"),  # without Mosquitto it would install it
+    "./setup.sh demo --images holiday/": Run(until=ITEM, needs="broker"),
     "make": Run(says="make check"),
     ". .venv/bin/activate": Run(),
     "smartbin classify photo.jpg": Run(says=ITEM),

@@ -14,6 +14,8 @@ from xml.etree import ElementTree
 import pytest
 from gpiozero.pins.mock import MockFactory
 
+from edge import config, manifest
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 DRAWN = REPOSITORY / "docs" / "wiring"
 DRAWINGS = ("chute.svg", "relay.svg", "sensors.svg", "servos.svg", "transistor.svg")
@@ -79,3 +81,15 @@ def test_the_example_of_a_chute_has_the_pins_of_its_drawing(header: Any) -> None
         r"```toml\n(.*?)```", (REPOSITORY / "docs" / "wiring.md").read_text(encoding="utf-8"), re.DOTALL
     )
     assert [tomllib.loads(text)["chute"] for text in example] == [header.configuration()["chute"]]
+
+
+def test_the_example_of_a_chute_is_a_configuration() -> None:
+    example = re.findall(
+        r"```toml\n(.*?)```", (REPOSITORY / "docs" / "wiring.md").read_text(encoding="utf-8"), re.DOTALL
+    )
+    whole = (REPOSITORY / "docs" / "bench.toml").read_text(encoding="utf-8")
+    head, _, tail = whole.partition("[compartments.")
+    rest = tail[tail.index("[mqtt]") :]
+    model = manifest.load(REPOSITORY / "models" / "garbage10-efficientnet-lite2")
+    settings = config.parse("\n".join([head, *example, rest]), {}, base=REPOSITORY / "docs", labels=model.labels)
+    assert settings.chute is not None
