@@ -44,9 +44,15 @@ def _below(parser: Parser) -> Iterator[Parser]:
     """The commands of a parser, and theirs, in order."""
     for action in parser._actions:  # argparse has no other way to its actions
         if isinstance(action, argparse._SubParsersAction):
-            for below in action.choices.values():
+            told = {choice.dest: choice.help for choice in action._choices_actions}
+            for name, below in action.choices.items():
+                below.description = below.description or _sentence(told.get(name) or "")
                 yield below
                 yield from _below(below)
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}." if text else ""
 
 
 def _section(parser: Parser) -> str:
