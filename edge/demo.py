@@ -22,6 +22,7 @@ from edge.manifest import Manifest
 
 CONFIG = Path(__file__).with_name("demo.toml")
 INSTALL_MOSQUITTO = "Mosquitto is not installed, so the demo runs without MQTT (on Debian: sudo apt install mosquitto)."
+CLEARED_BY_HAND_S = 30
 FAST_S = 0.02  # how long a flap of the demo stays open when nobody wants to watch it
 
 
@@ -55,7 +56,8 @@ def settings_for(wishes: Wishes, environ: Mapping[str, str], folder: Path, port:
     if wishes.images is not None:
         wanted["CAMERA__PATH"] = wishes.images.resolve()
     if wishes.camera is not None:
-        wanted |= {"CAMERA__SOURCE": "opencv", "CAMERA__DEVICE": wishes.camera}
+        # an item on a table does not fall: it is no jam before a hand had time to take it away
+        wanted |= {"CAMERA__SOURCE": "opencv", "CAMERA__DEVICE": wishes.camera, "TRIGGER__CLEAR_S": CLEARED_BY_HAND_S}
     if wishes.model is not None:
         wanted["MODEL__PATH"] = wishes.model.resolve()
     wanted |= {"CAMERA__PACE": "fast" if wishes.fast else "real", "CAMERA__LOOP": str(wishes.loop).lower()}

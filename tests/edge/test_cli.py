@@ -208,3 +208,8 @@ def test_demo_names_each_item_and_keeps_the_score(
     assert "Of 2 whose files say what they are" in told.out
     assert demo.INSTALL_MOSQUITTO in told.err
     assert main(["demo", "--images", str(folder / "none")]) == 2
+
+
+def test_a_demo_with_a_camera_leaves_a_hand_the_time_to_take_the_item_away(tmp_path: Path) -> None:
+    shown = demo.settings_for(demo.Wishes(camera="0"), {}, tmp_path, None)
+    assert (shown.camera.source, shown.trigger.clear_s) == ("opencv", demo.CLEARED_BY_HAND_S)
