@@ -18,7 +18,8 @@ from edge.novelty import Novelty, distance
 from edge.site_item import Why
 
 SAMPLED = 0.5  # in the middle: the sample must not be the first to give way, or it would be none
-NOT_SORTED = 0.3  # a jam at least: somebody may want to see what does not fall
+# at least, however clear the labels seemed: a mistake would have cost too much, or somebody had to take the item out
+LEAST = {Why.ABSTAINED: 0.5, Why.VOTES_DISAGREE: 0.5, Why.JAM: 0.3, Why.FLAP_ERROR: 0.3}
 STRANGE_FROM, STRANGE_TO = 0.8, 1.2  # times the model's own limit: from not strange at all to as strange as it gets
 
 
@@ -59,8 +60,7 @@ def worth(event: SortEvent, votes: Sequence[Prediction], rules: CaptureRules, dr
     if not why:
         return Worth((Why.RANDOM,), SAMPLED) if drawn < rules.random_share else Worth((), 0.0)
     odd = (strange - STRANGE_FROM) / (STRANGE_TO - STRANGE_FROM)
-    least = NOT_SORTED if event.outcome in (Outcome.JAM, Outcome.FLAP_ERROR) else 0.0
-    return Worth(why, min(1.0, max(1 - margin, odd, least)))
+    return Worth(why, min(1.0, max(1 - margin, odd, *(LEAST.get(reason, 0.0) for reason in why))))
 
 
 def strangeness(votes: Sequence[Prediction], novelty: Novelty | None) -> float:

@@ -389,7 +389,7 @@ class CaptureSettings(Section):
     """[capture]: whether pictures of items are kept on disk, to be labelled and taught (docs/PRIVACY.md).
 
     mode: "on", "off", or "blurred", which shows the item alone.
-    path: the folder; without it `captures` beside the outbox.
+    path: the folder; without it `captures` beside the outbox. The service may write below /var/lib/smart-bin alone.
     max_mb: the least useful go first beyond this size.
     max_disk_share: or beyond this share of what would be free without them.
     random_share: of the items that the bin is sure of, kept to tell how often it is right.

@@ -8,7 +8,7 @@ import logging
 import shutil
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -59,21 +59,20 @@ class SiteFolder:
                     yield self._connected()
             except sqlite3.Error as error:
                 self.close()
-                raise SiteError(f"{self.path / INDEX}: {error}; check the disk and the free space") from error
+                full = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+                remedy = REMEDIES[errno.ENOSPC] if full else "check the disk, the folder and its owner"
+                raise SiteError(f"{self.path / INDEX}: {error}: {remedy}") from error
             except OSError as error:
                 remedy = REMEDIES.get(error.errno or 0, "check the folder, its owner and the disk")
                 raise SiteError(f"{error.filename or self.path}: {error.strerror}: {remedy}") from error
 
     def make_room(self, index: SiteIndex, size: int, band: int) -> bool:
         """For so many bytes. False when there is none, and nothing left to give up that is of this band or below."""
-        while self._used(index) + size > self._limit(index):
+        while (beyond := self._used(index) + size - self._limit(index)) > 0:
             worst = index.worst(labelled=False, most_band=band, limit=AT_ONCE)
             if not worst:
                 return False
-            for place in worst:
-                self._give_up(index, place)
-                if self._used(index) + size <= self._limit(index):
-                    break
+            self._give_up(index, worst, beyond)
         return True
 
     def shrink(self, index: SiteIndex) -> None:
@@ -95,19 +94,32 @@ class SiteFolder:
             if index is not None:
                 index.close()
 
-    def _give_up(self, index: SiteIndex, place: Place) -> None:
+    def _give_up(self, index: SiteIndex, places: Sequence[Place], size: int) -> None:
+        """The first that together take so many bytes. Files first: on a full disk the index needs their room."""
+        gone = list[str]()
+        for place in places:
+            if size <= 0:
+                break
+            if self._may_go(index, place):
+                self.files.remove(place.day, place.item_id)
+                gone.append(place.item_id)
+                size -= place.size
+        with index.at_once():
+            for item_id in gone:
+                index.drop(item_id)
+
+    def _may_go(self, index: SiteIndex, place: Place) -> bool:
+        """False where the sidecar says otherwise, for a process that was killed before it told the index: now it is."""
         try:
             item = self.files.read(place.day, place.item_id)
-            if item.label is not None:  # labelled by a process that ended before it could say so in the index
-                index.put(item, self.files.measure(place.day, place.item_id))
-                return
+            if item.label is None:
+                return True
+            index.put(item, self.files.measure(place.day, place.item_id))
+        except SiteItemMissingError:
+            return True
         except ValueError:
             index.put_unreadable(place.day, place.item_id, self.files.measure(place.day, place.item_id))
-            return
-        except SiteItemMissingError:
-            pass
-        self.files.remove(place.day, place.item_id)
-        index.drop(place.item_id)
+        return False
 
     def _used(self, index: SiteIndex) -> int:
         journal = sum(_size(self.path / f"{INDEX}{suffix}") for suffix in SUFFIXES[1:])

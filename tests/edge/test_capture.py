@@ -75,7 +75,8 @@ def test_what_was_a_toss_up_is_asked_about_first() -> None:
 
     toss_up, close = usefulness(event(0.5, 0.0, 0.5)), usefulness(event(0.6, 0.4))
     stuck = usefulness(event(1.0, 0.0, outcome=Outcome.JAM))
-    assert toss_up == 1.0 > close > stuck == 0.3
+    costly = usefulness(event(1.0, 0.0, outcome=Outcome.ABSTAINED))
+    assert toss_up == 1.0 > close > costly == 0.5 > stuck == 0.3
 
 
 def test_the_mean_of_the_votes_is_what_was_seen() -> None:

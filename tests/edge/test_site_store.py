@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from site_items import JPEG, opened, site_item, taken
+from small_disk import fill, mounted
 
 from edge.adapters.site_folder import HEADROOM
 from edge.errors import SiteConflictError, SiteError, SiteItemMissingError
@@ -329,6 +330,45 @@ def test_one_adds_while_others_label(memory_path: Path) -> None:
     assert sorted(results) == sorted(labelled), "one label each, and none is lost"
     assert taken(memory_path) <= ROOM
     bin_.close()
+
+
+@pytest.mark.root
+def test_a_real_disk_that_is_full_loses_nothing_and_others_come_first(tmp_path: Path) -> None:
+    with mounted(tmp_path / "disk", 4) as disk:
+        store = opened(disk / "captures")
+        for number in range(100):
+            store.add(site_item(number), JPEG)
+        kept = store.counts()
+        store.label(site_item(99).item_id, "glass", "page", AT, 0)
+        filler = fill(disk)
+        with pytest.raises(SiteError, match="disk is full"):
+            store.label(site_item(98).item_id, "glass", "page", AT, 0)
+        assert store.get(site_item(98).item_id).label is None
+        store.tend()
+        assert shutil.disk_usage(disk).free > 0, "they give way to what others put there"
+        assert [item.item_id for item in store.labelled()] == [site_item(99).item_id]
+        filler.unlink()
+        assert store.add(site_item(200), JPEG)
+        store.close()
+        again = opened(disk / "captures")
+        assert {item.item_id for item in again.items()} >= {site_item(99).item_id, site_item(200).item_id}
+        assert again.counts().total < kept.total
+        again.close()
+
+
+@pytest.mark.root
+def test_what_an_administrator_writes_stays_the_bins_own(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can write for another")
+    home = tmp_path / "smart-bin"
+    home.mkdir()
+    os.chown(home, 12345, 12346)
+    store = opened(home / "captures")
+    store.add(site_item(1), JPEG)
+    store.label(site_item(1).item_id, "glass", "import", AT, 0)
+    owners = {(path.stat().st_uid, path.stat().st_gid) for path in home.rglob("*")}
+    store.close()
+    assert owners == {(12345, 12346)}, "SQLite's own files, too"
 
 
 @pytest.mark.parametrize("work", ["add", "evict", "label", "remove"])

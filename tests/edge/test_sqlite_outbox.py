@@ -19,6 +19,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from sample_event import sample_event
+from small_disk import fill, mounted
 
 from edge.adapters import sqlite_file
 from edge.adapters.sqlite_outbox import SqliteOutbox, read_outbox
@@ -366,27 +367,8 @@ def test_a_path_that_cannot_be_one_is_told(tmp_path: Path, name: str) -> None:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of one megabyte."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount a small disk")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", disk], capture_output=True, check=False)
-    if done.returncode:
-        pytest.skip(f"cannot mount a small disk: {done.stderr!r}")
-    yield disk
-    subprocess.run(["umount", "-l", disk], check=True)
-
-
-def fill(disk: Path, leave_bytes: int = 0) -> Path:
-    """A file that takes all the space but this."""
-    filler = disk / "filler"
-    with filler.open("wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(b"x" * 4096)
-        except OSError:
-            file.truncate(max(0, file.tell() - leave_bytes))
-    return filler
+    with mounted(tmp_path / "disk", 1) as disk:
+        yield disk
 
 
 @pytest.mark.root

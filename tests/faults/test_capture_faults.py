@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from bin_process import BinProcess, coloured_pictures, config_text
 from site_items import opened
+from small_disk import fill, mounted
 
 from edge.site_item import Why
 
@@ -38,6 +39,18 @@ def test_items_are_kept_by_a_running_bin(tmp_path: Path, tiny_model: Path) -> No
     assert all(item.embedding is not None and len(item.embedding.vector) == 12 for item in items)
     assert all(store.picture(item.item_id).startswith(b"\xff\xd8") for item in items)
     store.close()
+
+
+@pytest.mark.root
+def test_a_full_disk_is_a_warning_and_the_bin_sorts(tmp_path: Path, tiny_model: Path) -> None:
+    with mounted(tmp_path / "disk", 1) as disk:
+        fill(disk)
+        bin_ = bin_with(tmp_path, tiny_model, disk / "captures")
+        bin_.start()
+        assert bin_.wait() == 0, bin_.log
+        assert bin_.items == 8
+        assert "problem=capture_failed" in bin_.log
+        assert "the disk is full" in bin_.log
 
 
 def test_a_folder_that_takes_nothing_is_a_warning_and_the_bin_sorts(tmp_path: Path, tiny_model: Path) -> None:
