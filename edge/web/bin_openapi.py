@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 from edge.commands import REQUESTS, Answer
 from edge.model import SortEvent
+from edge.site_item import Why
 from edge.state import BinState
 from edge.web.bin_pages import MOST_DAYS, MOST_EVENTS, SOME_DAYS, SOME_EVENTS
+from edge.web.captures import EXAMPLE, MOST_BYTES, MOST_CHANGES, MOST_ITEMS, SOME_ITEMS, Changes
 from edge.web.history import LAST_SEQ
 from edge.web.openapi import Document, json_of, parameter, problems, read
 from edge.web.view import PICTURES_KEPT
@@ -39,6 +43,50 @@ _EVENTS = {
 _LIMIT = {"type": "integer", "minimum": 1, "maximum": MOST_EVENTS, "default": SOME_EVENTS}
 _BEFORE = {"type": "integer", "minimum": 0, "maximum": LAST_SEQ}
 _DAYS = {"type": "integer", "minimum": 0, "maximum": MOST_DAYS, "default": SOME_DAYS}
+_SOME = {"type": "integer", "minimum": 1, "maximum": MOST_ITEMS, "default": SOME_ITEMS}
+_TEXT, _WORD, _NUMBER = {"type": "string"}, {"type": ["string", "null"]}, {"type": "integer"}
+_ITEM = {
+    "type": "object",
+    "required": ["item_id", "bin_id", "day", "why", "usefulness", "label", "revision", "event"],
+    "properties": {
+        **dict.fromkeys(("item_id", "bin_id", "day"), _TEXT),
+        "why": {"type": "array", "items": {"type": "string", "enum": [why.value for why in Why]}},
+        "usefulness": {"type": "number", "minimum": 0, "maximum": 1},
+        **dict.fromkeys(("label", "labelled_by", "labelled_at"), _WORD),
+        "revision": {**_NUMBER, "description": "how often the label was changed"},
+        "event": {"anyOf": [{"$ref": "#/components/schemas/Event"}, {"type": "null"}]},
+    },
+}
+_CAPTURES = {
+    "type": "object",
+    "required": ["items", "next", "counts", "labels", "mode"],
+    "properties": {
+        "items": {"type": "array", "items": _ITEM},
+        "next": {**_WORD, "description": "after of the next page"},
+        "counts": {
+            "type": "object",
+            "required": ["total", "labelled", "by_label", "bytes"],
+            "properties": {**dict.fromkeys(("total", "labelled", "bytes"), _NUMBER), "by_label": _COUNTS},
+        },
+        "labels": {"type": "array", "items": {"type": "string"}, "description": "of the model, then others in use"},
+        "mode": {"type": "string", "enum": ["off", "blurred", "on"], "description": "of [capture]"},
+    },
+}
+_RESULT = {
+    "type": "object",
+    "required": ["item_id", "ok"],
+    "properties": {
+        "item_id": {"type": "string"},
+        "ok": {"type": "boolean"},
+        "item": {**_ITEM, "description": "as it is now, also where somebody else was faster"},
+        "problem": {"$ref": "#/components/schemas/ProblemDetails"},
+    },
+}
+_RESULTS = {
+    "type": "object",
+    "required": ["results"],
+    "properties": {"results": {"type": "array", "items": _RESULT, "description": "in the order of the changes"}},
+}
 _NONE = {"404": "there is none"}
 _NOT_YET = {"503": "the bin has said nothing yet"}
 _WRONG = {"400": "not a number that can be"}
@@ -72,6 +120,19 @@ def paths() -> Document:
             {"text/event-stream": {"schema": {"type": "string"}}},
             {"503": "too many are watching"},
         ),
+        "/api/v1/captures": _get(
+            "Items kept to be labelled: the most useful first, of labelled ones the label given last first",
+            {"application/json": {"schema": _CAPTURES}},
+            {"400": "nothing that can be", "503": "the disk does not answer"},
+            parameter("after", "query", {"type": "string"}),
+            parameter("limit", "query", _SOME),
+            parameter("labelled", "query", {"type": "boolean"}),
+            parameter("label", "query", {"type": "string"}),
+        ),
+        "/api/v1/captures/{item_id}/picture.jpg": _get(
+            "A kept item, as the model saw it", _JPEG, _NONE, parameter("item_id", "path", {"type": "string"})
+        ),
+        "/api/v1/captures/labels": {"post": _label()},
         "/api/v1/commands/{name}": {"post": _command()},
     }
 
@@ -99,6 +160,26 @@ def _command() -> Document:
         "responses": {
             "200": {"description": "done", "content": answer},
             "409": {"description": "the bin will not, `refusal` says why", "content": answer},
+            **problems(told, locked=False),
+        },
+        "security": [{"password": []}],
+    }
+
+
+def _label() -> Document:
+    told = {
+        "400": f"not such a body, more than {MOST_CHANGES} changes, or more than {MOST_BYTES} bytes",
+        "401": "the password is missing or wrong",
+        "403": "commands are off, or a page of another site asked",
+        "429": "too many wrong passwords",
+    }
+    schema = Changes.model_json_schema(ref_template="#/components/schemas/{model}")
+    schema["properties"]["changes"]["items"] = schema.pop("$defs")["Change"]
+    return {
+        "summary": "Say what kept items are; a change that cannot be made does not keep the others from it",
+        "requestBody": {"content": {"application/json": {"schema": schema, "example": json.loads(EXAMPLE)}}},
+        "responses": {
+            "200": {"description": "each result by itself", "content": {"application/json": {"schema": _RESULTS}}},
             **problems(told, locked=False),
         },
         "security": [{"password": []}],

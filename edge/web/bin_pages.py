@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import time
 import uuid
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from starlette.routing import BaseRoute, Route
 
 from edge.commands import REQUESTS, Answer, Command, parse
 from edge.feed import Kind, Packet
+from edge.web.asked import json_object, whole
 from edge.web.guard import Guard
 from edge.web.history import LAST_SEQ, History
 from edge.web.limits import Limiter, Rate
@@ -30,6 +30,7 @@ from edge.wire import state_json
 
 ANSWER_WITHIN_S = 10.0  # a flap that is tested moves before it answers
 MOST_BYTES = 2000
+EXAMPLE = '{"compartment": "recycling"}'
 COMMANDS = Rate(burst=8, per_s=0.8)  # fewer than the bin takes, see edge.admission: those of MQTT come through too
 MOST_EVENTS, SOME_EVENTS = 200, 50  # of one answer, at most and unless asked
 MOST_DAYS, SOME_DAYS = 365, 30
@@ -73,8 +74,8 @@ class _Pages:
         return JSONResponse(self._parts.view.state)
 
     async def events(self, request: Request) -> Response:
-        limit = _whole(request, "limit", SOME_EVENTS, MOST_EVENTS, least=1)
-        before = _whole(request, "before_seq", 0, LAST_SEQ)
+        limit = whole(request, "limit", SOME_EVENTS, MOST_EVENTS, least=1)
+        before = whole(request, "before_seq", 0, LAST_SEQ)
         events = self._parts.history.events(before or None, limit)
         return JSONResponse({"events": events, "next": events[-1]["seq"] if len(events) == limit else None})
 
@@ -84,7 +85,7 @@ class _Pages:
         )
 
     async def stats(self, request: Request) -> Response:
-        days = self._parts.history.days(_whole(request, "days", SOME_DAYS, MOST_DAYS))
+        days = self._parts.history.days(whole(request, "days", SOME_DAYS, MOST_DAYS))
         return JSONResponse({"days": days, "items": sum(day["items"] for day in days)})
 
     async def tray(self, _: Request) -> Response:
@@ -103,7 +104,7 @@ class _Pages:
         name = request.path_params["name"]
         if name not in REQUESTS:
             raise ApiError(HTTPStatus.NOT_FOUND, f"the commands are {', '.join(REQUESTS)}")
-        wanted = await _object(request)
+        wanted = await json_object(request, MOST_BYTES, EXAMPLE)
         if wait_s := self._limiter.wait_s("", time.monotonic()):
             raise too_many(wait_s)
         own = {"id": f"web-{uuid.uuid4()}", "time": datetime.now(UTC).isoformat()}
@@ -126,28 +127,6 @@ class _Pages:
         finally:
             replies.pop(command.request.id, None)
         raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "the bin does not answer; is it starting, or its camera away?")
-
-
-async def _object(request: Request) -> dict[str, Any]:
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MOST_BYTES:
-            break
-    try:
-        found = json.loads(body or b"{}") if len(body) <= MOST_BYTES else None
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        raise ApiError(HTTPStatus.BAD_REQUEST, 'the body is a small JSON object, as {"compartment": "recycling"}')
-    return found
-
-
-def _whole(request: Request, name: str, default: int, most: int, least: int = 0) -> int:
-    text = request.query_params.get(name, str(default))
-    if not re.fullmatch(r"[0-9]{1,19}", text) or not least <= int(text) <= most:
-        raise ApiError(HTTPStatus.BAD_REQUEST, f"{name}: write a whole number from {least} to {most}")
-    return int(text)
 
 
 def _jpeg(content: bytes | None, why_not: str) -> Response:

@@ -17,6 +17,7 @@ import uvicorn
 from starlette.routing import Route
 
 from edge import manifest
+from edge.adapters.site_store import SiteStore
 from edge.config import Settings
 from edge.feed import LARGEST, Kind, Packet, pack, unpack
 from edge.verdict import Verdict
@@ -24,6 +25,7 @@ from edge.web import bin_openapi, openapi
 from edge.web.asking import Asker, Verdicts
 from edge.web.bin_metrics import StateCollector
 from edge.web.bin_pages import BinParts, routes
+from edge.web.captures import Captures, Kept
 from edge.web.counting import Counts
 from edge.web.guard import Guard
 from edge.web.history import History
@@ -38,6 +40,7 @@ from edge.web.view import View
 RATE = Rate(burst=20, per_s=1)  # pictures that one address may ask about
 MOST_PIXELS = 12_500_000  # a picture takes 14 bytes a pixel while it is read, and the bin lives in the same memory
 COMMIT_EVERY_S = 30.0
+PAGES = ("try", "kiosk")
 
 
 def run(line: socket.socket, settings: Settings) -> None:
@@ -60,10 +63,17 @@ def run(line: socket.socket, settings: Settings) -> None:
         counts = Counts(model.id, [StateCollector(view, settings.bin.id), *items.collectors], settings.bin.id)
         services = Services(asker, model, counts, RATE, lock=guard.reading)
         parts = BinParts(view, history, send, guard, settings.model.path / "README.md")
-        more = [*routes(parts), Route("/try", page("try.html")), Route("/kiosk", page("kiosk.html"))]
+        captures = stack.enter_context(closing(Captures(Kept(_store(settings), model.labels, settings.capture.mode))))
+        pages = [Route(f"/{name}", page(f"{name}.html")) for name in PAGES]
+        more = [*routes(parts), *captures.routes(guard), *pages]
         described = partial(openapi.document, more=bin_openapi.paths(), messages=bin_openapi.MESSAGES)
         server = _Server(configured(create(services, more, "bin.html", described)), view)
         asyncio.run(_serve(server, listener, line, view, history))
+
+
+def _store(settings: Settings) -> SiteStore:
+    # not app's own: importing that takes much memory
+    return SiteStore(settings.captures, int(settings.capture.max_mb * 1e6), settings.capture.max_disk_share)
 
 
 def _stopped(number: int, frame: FrameType | None) -> None:
