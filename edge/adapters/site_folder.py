@@ -23,6 +23,7 @@ INDEX, LOCK = "index.db", ".lock"
 HEADROOM = 512 * 1024  # for the index's journal, its shared memory, and a sidecar that is written beside the old one
 AT_ONCE = 16
 REMEDIES = {
+    errno.EACCES: "it belongs to somebody else; use sudo, or correct its owner",
     errno.ENOSPC: "the disk is full; free some space",
     errno.EDQUOT: "the disk is full; free some space",
     errno.EROFS: "the disk is mounted read-only; check the SD card and `dmesg`",

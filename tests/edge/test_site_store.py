@@ -119,17 +119,19 @@ def test_pages_show_the_most_useful_first_and_labelled_ones_by_their_time(tmp_pa
 
 def test_the_quota_is_never_passed_and_the_least_useful_and_oldest_go_first(memory_path: Path) -> None:
     store = opened(memory_path, ROOM)
-    for number in range(500):
+    for number in range(2000):
         added = store.add(site_item(number, usefulness=(0.2, 0.9)[number % 2]), JPEG)
         assert added or number % 2 == 0
-        if number % 20 == 0:
+        if number % 50 == 0:
             assert taken(memory_path) <= ROOM
-    kept = [(item.usefulness, int(item.item_id[-3:])) for item in store.items()]
+    kept = [(item.usefulness, int(item.item_id[-4:])) for item in store.items()]
     assert 10 < len(kept) < 60
     assert all(usefulness == 0.9 for usefulness, _ in kept), "the useful ones have pushed the others out"
     numbers = [number for _, number in kept]
-    assert numbers == list(range(numbers[0], 500, 2)), "of equals the oldest went"
-    assert not store.add(site_item(900, usefulness=0.1), JPEG), "what is less useful than all that is there is not kept"
+    assert numbers == list(range(numbers[0], 2000, 2)), "of equals the oldest went"
+    assert not store.add(site_item(9000, usefulness=0.1), JPEG), (
+        "what is less useful than all that is there is not kept"
+    )
     assert store.counts().bytes + HEADROOM <= ROOM
     store.close()
 
