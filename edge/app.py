@@ -31,6 +31,7 @@ from edge.adapters.paho_publisher import BrokerSettings, PahoPublisher
 from edge.adapters.picamera import PiCamera
 from edge.adapters.pins import mock_pins, real_pins
 from edge.adapters.replay import ReplayCamera
+from edge.adapters.site_keeper import KeeperSettings, SiteKeeper
 from edge.adapters.site_store import SiteStore
 from edge.adapters.sqlite_outbox import SqliteOutbox, read_outbox
 from edge.adapters.systemd_notify import SystemdNotifier
@@ -189,10 +190,11 @@ def opened(
             rules=rules_for(settings, model),
             model=model.id,
             clock=Clock(time.monotonic, wall_time, pi_health.clock_synced),
-            new_id=lambda: uuid7(time.time_ns() // 1_000_000, os.urandom(10)),
+            new_id=new_id,
             observers=[*web, *captures, *(make(lambda: reporter.state) for make in make_observers)],
             inbox=inbox_for(settings, publisher, web),
             ask_reload=lambda: (reload or never()).ask(settings, reporter),
+            keeper=stack.enter_context(closing(keeper_for(settings, model))),
         )
 
 
@@ -464,6 +466,13 @@ def capturing_for(settings: Settings, model: Manifest) -> Sequence[Capturing]:
     return (Capturing(site_store(settings), rules, margin=margin, blurred=blurred, random=random.random),)
 
 
+def keeper_for(settings: Settings, model: Manifest) -> SiteKeeper:
+    """For teach mode, also where [capture] is off: who shows the bin an item wants it kept."""
+    margin, blurred = rules_for(settings, model).margin, settings.capture.mode == "blurred"
+    wanted = KeeperSettings(settings.bin.id, model.sha256, margin, blurred)
+    return SiteKeeper(site_store(settings), wanted, wall=wall_time, new_id=new_id)
+
+
 def site_store(settings: Settings) -> SiteStore:
     """The items kept so far, also where [capture] is off now. Opens nothing yet."""
     capture = settings.capture
@@ -504,6 +513,11 @@ def announced_by(settings: Settings) -> bytes:
         pictures=settings.mqtt.pictures,
     )
     return announcement(told)
+
+
+def new_id() -> str:
+    """Sorts by time, for what happens from now on."""
+    return uuid7(time.time_ns() // 1_000_000, os.urandom(10))
 
 
 def wall_time() -> str:

@@ -8,10 +8,21 @@ from typing import Protocol
 
 from edge import admission
 from edge.admission import Moment
-from edge.commands import Answer, Command, EmptiedRequest, FlapRequest, Refusal, Request, Situation, objection, refused
-from edge.errors import OutboxError
+from edge.commands import (
+    Answer,
+    Command,
+    EmptiedRequest,
+    FlapRequest,
+    Refusal,
+    Request,
+    Situation,
+    TeachItemRequest,
+    objection,
+    refused,
+)
+from edge.errors import ModelError, OutboxError, SiteError
 from edge.logs import fields
-from edge.model import Frame
+from edge.model import Box, Frame, Prediction
 from edge.parts import Parts
 from edge.ports import Inbox
 from edge.snapshot import jpeg
@@ -22,6 +33,7 @@ log = logging.getLogger(__name__)
 NO_PICTURES = "mqtt.pictures is false in the bin's configuration"
 NO_FRAME = "the camera delivers no picture; the faults in `state` say more"
 LINE_FULL = "the line to the broker takes nothing more now; ask again"
+NO_KEEPER = "this bin has no folder to keep items in"
 NOT_MOVED = "the flap did not move as told; the faults in `state` say more"
 
 
@@ -39,6 +51,9 @@ class Worker(Protocol):
     @property
     def frame(self) -> Frame | None:
         """The tray as it is now; None while the camera does not deliver."""
+
+    def look(self) -> tuple[Box, Prediction]:
+        """Where on `frame` something lies, and what it may be. Raises ModelError."""
 
     def try_flap(self, compartment: str) -> bool:
         """Move one flap once, with no item. False when it did not move as told; the fault is reported."""
@@ -84,13 +99,17 @@ class Commander:
             reporter.pause(command.name == "pause")
         elif command.name == "reload" and (trouble := self._parts.ask_reload()) is not None:
             return refused(command.name, request.id, Refusal.FAILED, trouble)
-        elif command.name == "snapshot":
-            return self._snapshot(request)
-        elif isinstance(request, EmptiedRequest):
-            return self._emptied(request)
+        elif isinstance(request, EmptiedRequest | TeachItemRequest) or command.name == "snapshot":
+            return self._written(request)
         elif isinstance(request, FlapRequest) and not self._worker.try_flap(request.compartment):
             return refused(command.name, request.id, Refusal.FAILED, NOT_MOVED)
         return Answer(command.name, request.id, ok=True, state=reporter.state if command.name == "status" else None)
+
+    def _written(self, request: Request) -> Answer:
+        """What leaves something behind, on the disk or with whoever asked."""
+        if isinstance(request, EmptiedRequest):
+            return self._emptied(request)
+        return self._teach_item(request) if isinstance(request, TeachItemRequest) else self._snapshot(request)
 
     def _emptied(self, request: EmptiedRequest) -> Answer:
         try:
@@ -99,6 +118,17 @@ class Commander:
             return refused("emptied", request.id, Refusal.FAILED, str(error))
         self._parts.reporter.tell(self._parts.clock.monotonic_s())  # who asked wants to see it
         return Answer("emptied", request.id, ok=True)
+
+    def _teach_item(self, request: TeachItemRequest) -> Answer:
+        frame, keeper = self._worker.frame, self._parts.keeper
+        if frame is None or keeper is None:
+            return refused("teach-item", request.id, Refusal.FAILED, NO_FRAME if frame is None else NO_KEEPER)
+        try:
+            box, prediction = self._worker.look()
+            item_id = keeper.keep(frame, box, prediction, request.label)
+        except (ModelError, SiteError) as error:
+            return refused("teach-item", request.id, Refusal.FAILED, str(error))
+        return Answer("teach-item", request.id, ok=True, item_id=item_id)
 
     def _snapshot(self, request: Request) -> Answer:
         frame = self._worker.frame

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from edge.site_item import checked_label
 from edge.state import BinState
 
 MAX_BYTES = 1024
@@ -39,6 +40,12 @@ class EmptiedRequest(Request):
     compartment: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")] | None = None
 
 
+class TeachItemRequest(Request):
+    """teach-item: keep what lies on the tray now, with this label; nothing moves. The bin must be paused."""
+
+    label: Annotated[str, Field(min_length=1, max_length=60), AfterValidator(checked_label)]
+
+
 class _Identified(BaseModel):
     id: _Id
 
@@ -51,6 +58,7 @@ REQUESTS: dict[str, type[Request]] = {
     "emptied": EmptiedRequest,
     "reload": Request,
     "snapshot": Request,
+    "teach-item": TeachItemRequest,
 }
 # what each does, for the documents that are made from this; else its request's docstring says so
 DOES = {
@@ -61,6 +69,7 @@ DOES = {
     "emptied": "count the items of a compartment, or without one of every compartment, from nothing again",
     "reload": "read the configuration again, and answer what is wrong with it",
     "snapshot": "publish the tray as it is now on `picture`, where `mqtt.pictures` allows it",
+    "teach-item": "keep what lies on the tray of a paused bin, with a label; nothing moves",
 }
 
 
@@ -79,7 +88,10 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is published on reply/<command>. id: the request's, None where it could not be read."""
+    """What is published on reply/<command>. id: the request's, None where it could not be read.
+
+    item_id: of what was kept.
+    """
 
     command: str
     id: str | None
@@ -87,6 +99,7 @@ class Answer:
     refusal: Refusal | None = None
     message: str | None = None
     state: BinState | None = None
+    item_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +140,8 @@ def objection(command: Command, now: Situation, compartments: Collection[str]) -
     """Why the bin will not do this now; None when it may."""
     request = command.request
     if not isinstance(request, FlapRequest | EmptiedRequest):
-        return None
+        why = _not_teachable(now) if isinstance(request, TeachItemRequest) else None
+        return None if why is None else refused(command.name, request.id, Refusal.BUSY, why)
     if request.compartment is not None and request.compartment not in compartments:
         return refused(command.name, request.id, Refusal.INVALID, f"the compartments are {', '.join(compartments)}")
     if isinstance(request, EmptiedRequest):
@@ -139,6 +153,14 @@ def objection(command: Command, now: Situation, compartments: Collection[str]) -
             command.name, request.id, Refusal.BUSY, "something lies on the tray; take it away, or pause first"
         )
     return None
+
+
+def _not_teachable(now: Situation) -> str | None:
+    if not now.paused:
+        return "pause first: a bin at work would sort the item"
+    if not now.idle:
+        return "an item is on its way, or the door is open; ask again"
+    return "nothing lies on the tray; put an item there" if now.tray_empty else None
 
 
 def refused(name: str, request_id: str | None, refusal: Refusal, message: str) -> Answer:

@@ -58,6 +58,7 @@ class Sorter:
         self._votes: list[Prediction] = []
         self._phase: Phase | None = None
         self._frame: Frame | None = None
+        self._box = WHOLE_FRAME
         self._appeared_s: float | None = None
         self._settled_s = 0.0
 
@@ -103,6 +104,12 @@ class Sorter:
         """The tray as it is now; None while the camera does not deliver."""
         return self._frame
 
+    def look(self) -> tuple[Box, Prediction]:
+        """Where on the last frame something lies, and what it may be. Raises ModelError."""
+        if self._frame is None:
+            raise ModelError("there is no picture to look at")
+        return self._box, self._ask(self._frame, self._box)
+
     def try_flap(self, compartment: str) -> bool:
         """Move one flap once, with no item; only while idle. False when it did not move as told."""
         return self._dropper.try_flap(compartment)
@@ -115,7 +122,7 @@ class Sorter:
         signal = self._parts.trigger.observe(frame)
         if signal.phase is Phase.SETTLED and self._dropper.blocked:
             signal = replace(signal, phase=Phase.MOVING)  # nothing is settled while a hand is in the chute
-        self._phase = signal.phase
+        self._phase, self._box = signal.phase, signal.box or WHOLE_FRAME
         for observer in self._parts.observers:
             observer.saw(frame, signal)
         if signal.phase in (Phase.EMPTY, Phase.LEARNING):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from edge.decision import Policy
 from edge.delivery import Delivery
 from edge.model import ModelId
-from edge.ports import Camera, Classifier, Flap, Inbox, Notifier, Observer, Outbox, Trigger
+from edge.ports import Camera, Classifier, Flap, Inbox, Keeper, Notifier, Observer, Outbox, Trigger
 from edge.reporter import Reporter
 
 
@@ -57,3 +57,4 @@ class Parts:
     observers: Sequence[Observer] = ()
     inbox: Inbox | None = None  # None where commands are off
     ask_reload: Callable[[], str | None] = lambda: None  # what is wrong with the new configuration
+    keeper: Keeper | None = None  # None where nothing can be taught

@@ -179,6 +179,16 @@ class Inbox(Protocol):
         """Publish the tray on `picture`, not retained. False when it cannot be taken now."""
 
 
+class Keeper(Protocol):
+    """Keeps what somebody shows the bin in teach mode."""
+
+    def keep(self, frame: Frame, box: Box, prediction: Prediction, label: str) -> str:
+        """Put the item within the box on disk, with its label. Returns its id; within seconds, for the loop waits.
+
+        Raises SiteError: the disk does not take it.
+        """
+
+
 class Notifier(Protocol):
     """Tells the service manager how things are."""
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from edge.errors import CameraError, ModelError, OutboxError
+from edge.errors import CameraError, ModelError, OutboxError, SiteError
 from edge.model import (
     Box,
     Decision,
@@ -230,6 +230,20 @@ class FakeOutbox:
     def _write(self) -> None:
         if self.full:
             raise OutboxError("the disk is full")
+
+
+class FakeKeeper:
+    """Keeps labels in memory. `broken`: keep() fails with this message."""
+
+    def __init__(self, broken: str | None = None) -> None:
+        self.kept: list[tuple[Frame, Box, str]] = []
+        self._broken = broken
+
+    def keep(self, frame: Frame, box: Box, prediction: Prediction, label: str) -> str:
+        if self._broken is not None:
+            raise SiteError(self._broken)
+        self.kept.append((frame, box, label))
+        return f"kept-{len(self.kept)}"
 
 
 class FakeInbox:

@@ -11,7 +11,7 @@ from edge.delivery import Delivery
 from edge.errors import ModelError
 from edge.model import Fault, Frame, ModelId, Phase, Prediction, Signal, SortEvent
 from edge.parts import Clock, Parts, Rules
-from edge.ports import Camera, Classifier, Inbox, Observer, Outbox
+from edge.ports import Camera, Classifier, Inbox, Keeper, Observer, Outbox
 from edge.reporter import Reporter
 from edge.state import BinState, Fill, Health
 from edge.testing import (
@@ -53,6 +53,7 @@ class Bin:
     classifier: Classifier | None = None
     store: Outbox | None = None  # instead of `outbox`; run() then returns nothing
     inbox: Inbox | None = None
+    keeper: Keeper | None = None
     emptied_by_door: bool = False
     pictures: bool = False
     reloads: int = 0
@@ -100,6 +101,7 @@ class Bin:
             observers=[self.observer, *self.observers],
             inbox=self.inbox,
             ask_reload=self._reload,
+            keeper=self.keeper,
         )
         loop.run(parts, should_stop)
         return [self.outbox.events[seq] for seq in sorted(self.outbox.finished)]

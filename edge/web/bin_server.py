@@ -40,7 +40,7 @@ from edge.web.view import View
 RATE = Rate(burst=20, per_s=1)  # pictures that one address may ask about
 MOST_PIXELS = 12_500_000  # a picture takes 14 bytes a pixel while it is read, and the bin lives in the same memory
 COMMIT_EVERY_S = 30.0
-PAGES = ("try", "kiosk")
+PAGES = ("try", "kiosk", "review", "teach")
 
 
 def run(line: socket.socket, settings: Settings) -> None:

@@ -14,7 +14,7 @@ from fakebin import ITEM, Bin
 from edge.model import Fault, Outcome, Phase, Problem
 from edge.ports import Received
 from edge.state import summary
-from edge.testing import FakeFlap, FakeInbox, blank_frame
+from edge.testing import FakeFlap, FakeInbox, FakeKeeper, blank_frame
 
 LANDFILL = {"compartment": "landfill"}
 
@@ -184,3 +184,37 @@ def test_the_log_tells_of_every_command_but_not_what_was_in_it(caplog: pytest.Lo
     lines = [record.getMessage() for record in caplog.records if record.getMessage().startswith("command ")]
     assert lines == ["command name=pause id=pause ok=True", "command name=x ok=False refusal=unknown_command"]
     assert "hunter2" not in caplog.text
+
+
+TAUGHT = {"label": "coffee cup"}
+
+
+def test_what_lies_on_the_tray_of_a_paused_bin_is_kept_and_nothing_moves() -> None:
+    inbox = FakeInbox([command("pause"), *[None] * 2, command("teach-item", **TAUGHT)])
+    keeper = FakeKeeper()
+    bin_ = Bin([*ITEM[:5], Phase.EMPTY], inbox=inbox, keeper=keeper)
+    assert bin_.run() == []
+    assert bin_.flap.moves == []
+    assert [label for _, _, label in keeper.kept] == ["coffee cup"]
+    answer = replies(inbox)[1]
+    assert (answer["ok"], answer["item_id"]) == (True, "kept-1")
+
+
+@pytest.mark.parametrize(
+    ("paused", "phase", "words"),
+    [(False, Phase.EMPTY, "pause first"), (True, Phase.EMPTY, "nothing lies"), (True, Phase.SETTLED, "full disk")],
+)
+def test_why_an_item_is_not_kept_is_said(paused: bool, phase: Phase, words: str) -> None:
+    inbox = FakeInbox([command("pause" if paused else "resume"), command("teach-item", **TAUGHT)])
+    Bin([Phase.EMPTY, *[phase] * 2, Phase.EMPTY], inbox=inbox, keeper=FakeKeeper(broken="full disk")).run()
+    answer = replies(inbox)[1]
+    assert answer["ok"] is False
+    assert words in answer["message"]
+
+
+def test_a_label_that_can_be_none_is_not_kept() -> None:
+    inbox = FakeInbox([command("pause"), command("teach-item", label="a/b")])
+    keeper = FakeKeeper()
+    Bin([Phase.SETTLED] * 3, inbox=inbox, keeper=keeper).run()
+    assert replies(inbox)[1]["refusal"] == "invalid"
+    assert keeper.kept == []

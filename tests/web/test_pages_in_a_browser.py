@@ -2,101 +2,29 @@
 
 from __future__ import annotations
 
-import json
-import os
-import socket
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import headless
-import numpy as np
 import pytest
-from bin_process import config_text
-from broker_fixtures import free_port, wait_until
+from broker_fixtures import wait_until
 from PIL import Image
-from tinymodel import COLOURS, write_tiny_model
+from playedbin import PASSWORD, WITHIN_S, PlayedBin, give_password, loads, says
+from tinymodel import COLOURS
 
-from edge import config
-from edge.adapters.web_child import starter
-from edge.feed import LARGEST, Kind, Packet, pack, unpack
-from edge.model import Fault, ModelId, Problem
-from edge.snapshot import jpeg
-from edge.state import BinState, paused, ready, with_fault
-from edge.wire import state_json
+from edge.model import Fault, Problem
+from edge.state import BinState, ready, with_fault
 
-PASSWORD = "sesame"
-WITHIN_S = 60.0
 HAND = Fault("chute", "a hand is in the chute; take it out", Problem.HAND_IN_CHUTE)
 SORTED = {"outcome": "sorted", "label": "glass", "compartment": "recycling", "confidence": 0.97, "reason": None}
 ABSTAINED = {**SORTED, "outcome": "abstained", "compartment": "landfill", "reason": "unsure"}
-TRAY = jpeg(np.full((48, 64, 3), 90, np.uint8))
 
 # What is there once the scripts of a page have done their work.
 FILLED = {"/": "#items .item", "/kiosk": ".help", "/try": "[data-text]:not(:empty)", "/docs": "#paths h2"}
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(headless.MISSING), reason=headless.MISSING)]
-
-
-class PlayedBin:
-    """The bin's end of the line: says what the test wants, and does what it is told."""
-
-    def __init__(self, folder: Path) -> None:
-        (folder / "password").write_text(PASSWORD)
-        self.port = free_port()
-        web = f'[web]\nenabled = true\nport = {self.port}\npassword_file = "{folder}/password"\n'
-        text = config_text(write_tiny_model(folder / "model"), folder, 1, folder).replace("[mqtt]", f"{web}[mqtt]")
-        (folder / "config.toml").write_text(text)
-        self._settings = config.load(folder / "config.toml", {}).model_dump_json()
-        self.state = ready(BinState("lobby-1", ModelId("tiny", "1", "ab"), "1"))
-        self.asked: list[str] = []
-        self.seq = 0
-        self.start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            self._process = starter(self._settings, os.environ)(theirs.fileno())
-        Thread(target=self._answer, args=(self._line,), daemon=True).start()
-        self.become(self.state)
-
-    def stop(self) -> None:
-        self._line.shutdown(socket.SHUT_RDWR)
-        self._line.close()
-        self._process.wait(30)
-
-    def become(self, state: BinState) -> None:
-        self.state = state
-        self._say(Kind.STATE, state_json(state))
-
-    def see(self, phase: str) -> None:
-        self._say(Kind.SEEN, json.dumps({"phase": phase, "box": None, "change": 0.0}).encode())
-
-    def handle(self, event: dict[str, Any]) -> None:
-        self.seq += 1
-        told = {**event, "event_id": f"id-{self.seq}", "seq": self.seq, "time": "2026-11-25T12:00:00.000Z"}
-        self._say(Kind.ITEM, json.dumps(told).encode())
-
-    def _say(self, kind: Kind, text: bytes) -> None:
-        self._line.send(pack(Packet(kind, text)))
-
-    def _answer(self, line: socket.socket) -> None:
-        with suppress(OSError):
-            while received := line.recv(LARGEST):
-                if (command := unpack(received)).kind is not Kind.COMMAND:
-                    line.send(pack(Packet(Kind.TRAY, data=TRAY)))
-                    continue
-                self.asked.append(name := command.text.decode())
-                self.become(paused(self.state, name == "pause"))
-                reply = {"command": name, "id": json.loads(command.data)["id"], "ok": True}
-                line.send(pack(Packet(Kind.REPLY, json.dumps(reply).encode())))
 
 
 @pytest.fixture(scope="module")
@@ -119,31 +47,10 @@ def show(chromium: Any, played: PlayedBin) -> Callable[[str], Any]:
 
     def opened(path: str) -> Any:
         played.become(ready(BinState("lobby-1", played.state.model, "1")))
-        wait_until(lambda: _loads(chromium, played.url + path), WITHIN_S)
+        wait_until(lambda: loads(chromium, played.url + path), WITHIN_S)
         return chromium
 
     return opened
-
-
-def _loads(browser: Any, url: str) -> bool:
-    """False while the server starts."""
-    with suppress(Exception):  # selenium's tree of errors is not imported where it may be missing
-        browser.get(url)
-        return bool(browser.title.strip()) and browser.current_url.startswith("http")
-    return False
-
-
-def text_of(browser: Any, selector: str) -> str:
-    return str(browser.execute_script("return document.querySelector(arguments[0])?.textContent ?? ''", selector))
-
-
-def says(browser: Any, selector: str, words: str) -> None:
-    wait_until(lambda: words in text_of(browser, selector), WITHIN_S)
-
-
-def give_password(browser: Any, password: str) -> None:
-    wait_until(lambda: browser.execute_script("return document.getElementById('login').open"), WITHIN_S)
-    browser.find_element("id", "password").send_keys(password + "\n")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -4,11 +4,11 @@ import { compartmentsOf, element, get, live, percent } from "./live.js";
 import { command } from "./login.js";
 import { markdown } from "./markdown.js";
 import { named, spoken, text } from "./texts.js";
+import { showSeen, watchTray } from "./tray.js";
 
 const by = (id) => document.getElementById(id);
 const MOST_ITEMS = 20;
 const DAYS = 14;
-const TRAY_EVERY_MS = 1000;
 const COUNT_EVERY_MS = 3000;
 let state = null;
 let connected = false;
@@ -169,15 +169,6 @@ function addItem(event) {
   countSoon();
 }
 
-function showSeen({ phase, box }) {
-  by("phase").hidden = false;
-  say("phase", text(`phase_${phase}`));
-  by("box").hidden = !box;
-  if (!box) return;
-  const [left, top, width, height] = box.map((share) => `${share * 100}%`);
-  Object.assign(by("box").style, { left, top, width, height });
-}
-
 function countSoon() {
   counting ||= setTimeout(async () => {
     await showDays().catch(() => {}); // the line is away; again when it is back
@@ -225,19 +216,9 @@ async function refresh() {
   await showDays();
 }
 
-// One picture after the other, so that a slow line is never asked for two.
-function showTray() {
-  if (!connected || document.hidden) return void setTimeout(showTray, TRAY_EVERY_MS);
-  const next = new Image();
-  Object.assign(next, { id: "tray", alt: text("tray_now") });
-  next.onload = () => (by("tray").replaceWith(next), setTimeout(showTray, TRAY_EVERY_MS));
-  next.onerror = () => setTimeout(showTray, TRAY_EVERY_MS);
-  next.src = `/api/v1/tray.jpg?${Date.now()}`;
-}
-
 by("pause").textContent = text("pause");
 by("pause").addEventListener("click", () => order(state?.paused ? "resume" : "pause"));
 addEventListener("resize", countSoon);
 showWord();
-showTray();
+watchTray(() => connected);
 live({ state: showState, item: addItem, seen: showSeen, line });

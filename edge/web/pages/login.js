@@ -26,25 +26,31 @@ function header() {
   return { authorization: `Basic ${btoa(String.fromCharCode(...bytes))}` };
 }
 
-// What the bin answers: {ok, message}; null where nobody gave a password.
-export async function command(name, wanted) {
+// The answer's {status, told}; null where nobody gave a password.
+export async function post(path, wanted, more = {}) {
   if (!browserKnows && password === null) {
     const given = await asked();
     if (given === null) return null;
     keep(given);
   }
-  const answer = await fetch(`/api/v1/commands/${name}`, {
+  const answer = await fetch(path, {
     method: "POST",
     headers: { "content-type": "application/json", ...header() },
     body: JSON.stringify(wanted),
     credentials: browserKnows ? "same-origin" : "omit", // else a wrong one opens the browser's own window
+    ...more,
   });
-  const told = await answer.json();
-  if (answer.status === 401) {
-    keep(null);
-    return { ok: false, message: text("wrong_password") };
-  }
-  return { ok: told.ok ?? false, message: told.message ?? told.detail };
+  if (answer.status === 401) keep(null);
+  return { status: answer.status, told: await answer.json() };
+}
+
+// What the bin answers: {ok, message, ...}; null where nobody gave a password.
+export async function command(name, wanted, more) {
+  const answer = await post(`/api/v1/commands/${name}`, wanted, more);
+  if (answer === null) return null;
+  if (answer.status === 401) return { ok: false, message: text("wrong_password") };
+  const { told } = answer;
+  return { ...told, ok: told.ok ?? false, message: told.message ?? told.detail };
 }
 
 by("lock").addEventListener("click", () => keep(null));

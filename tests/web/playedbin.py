@@ -1,0 +1,113 @@
+"""A bin that a test plays, with its real web process, and what is done with a page in a real browser."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from contextlib import suppress
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import numpy as np
+from bin_process import config_text
+from broker_fixtures import free_port, wait_until
+from tinymodel import write_tiny_model
+
+from edge import config
+from edge.adapters.web_child import starter
+from edge.feed import LARGEST, Kind, Packet, pack, unpack
+from edge.model import ModelId
+from edge.snapshot import jpeg
+from edge.state import BinState, paused, ready
+from edge.wire import state_json
+
+PASSWORD = "sesame"
+WITHIN_S = 60.0
+TRAY = jpeg(np.full((48, 64, 3), 90, np.uint8))
+
+
+class PlayedBin:
+    """The bin's end of the line: says what the test wants, and does what it is told."""
+
+    def __init__(self, folder: Path) -> None:
+        (folder / "password").write_text(PASSWORD)
+        self.port = free_port()
+        self.captures = folder / "captures"
+        capture = f'[capture]\nmode = "on"\npath = "{self.captures}"\n'
+        web = f'{capture}[web]\nenabled = true\nport = {self.port}\npassword_file = "{folder}/password"\n'
+        text = config_text(write_tiny_model(folder / "model"), folder, 1, folder).replace("[mqtt]", f"{web}[mqtt]")
+        (folder / "config.toml").write_text(text)
+        self._settings = config.load(folder / "config.toml", {}).model_dump_json()
+        self.state = ready(BinState("lobby-1", ModelId("tiny", "1", "ab"), "1"))
+        self.asked: list[str] = []
+        self.wanted: list[dict[str, Any]] = []
+        self.answers: dict[str, dict[str, Any]] = {}  # more of the reply, by command
+        self.seq = 0
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._process = starter(self._settings, os.environ)(theirs.fileno())
+        Thread(target=self._answer, args=(self._line,), daemon=True).start()
+        self.become(self.state)
+
+    def stop(self) -> None:
+        self._line.shutdown(socket.SHUT_RDWR)
+        self._line.close()
+        self._process.wait(30)
+
+    def become(self, state: BinState) -> None:
+        self.state = state
+        self._say(Kind.STATE, state_json(state))
+
+    def see(self, phase: str) -> None:
+        self._say(Kind.SEEN, json.dumps({"phase": phase, "box": None, "change": 0.0}).encode())
+
+    def handle(self, event: dict[str, Any]) -> None:
+        self.seq += 1
+        told = {**event, "event_id": f"id-{self.seq}", "seq": self.seq, "time": "2026-11-25T12:00:00.000Z"}
+        self._say(Kind.ITEM, json.dumps(told).encode())
+
+    def _say(self, kind: Kind, text: bytes) -> None:
+        self._line.send(pack(Packet(kind, text)))
+
+    def _answer(self, line: socket.socket) -> None:
+        with suppress(OSError):
+            while received := line.recv(LARGEST):
+                if (command := unpack(received)).kind is not Kind.COMMAND:
+                    line.send(pack(Packet(Kind.TRAY, data=TRAY)))
+                    continue
+                self.asked.append(name := command.text.decode())
+                self.wanted.append(json.loads(command.data))
+                if name in ("pause", "resume"):
+                    self.become(paused(self.state, name == "pause"))
+                reply = {"command": name, "id": self.wanted[-1]["id"], "ok": True, **self.answers.get(name, {})}
+                line.send(pack(Packet(Kind.REPLY, json.dumps(reply).encode())))
+
+
+def loads(browser: Any, url: str) -> bool:
+    """False while the server starts."""
+    with suppress(Exception):  # selenium's tree of errors is not imported where it may be missing
+        browser.get(url)
+        return bool(browser.title.strip()) and browser.current_url.startswith("http")
+    return False
+
+
+def text_of(browser: Any, selector: str) -> str:
+    return str(browser.execute_script("return document.querySelector(arguments[0])?.textContent ?? ''", selector))
+
+
+def says(browser: Any, selector: str, words: str) -> None:
+    wait_until(lambda: words in text_of(browser, selector), WITHIN_S)
+
+
+def give_password(browser: Any, password: str) -> None:
+    wait_until(lambda: browser.execute_script("return document.getElementById('login').open"), WITHIN_S)
+    browser.find_element("id", "password").send_keys(password + "\n")
