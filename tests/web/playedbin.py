@@ -21,6 +21,7 @@ from edge.feed import LARGEST, Kind, Packet, pack, unpack
 from edge.model import ModelId
 from edge.snapshot import jpeg
 from edge.state import BinState, paused, ready
+from edge.web.item_metrics import STAGES
 from edge.wire import state_json
 
 PASSWORD = "sesame"
@@ -72,7 +73,8 @@ class PlayedBin:
 
     def handle(self, event: dict[str, Any]) -> None:
         self.seq += 1
-        told = {**event, "event_id": f"id-{self.seq}", "seq": self.seq, "time": "2026-11-25T12:00:00.000Z"}
+        own = {"event_id": f"id-{self.seq}", "seq": self.seq, "time": "2026-11-25T12:00:00.000Z"}
+        told = {"timing_ms": dict.fromkeys(STAGES, 1.0), "compartment_confidence": 0.9, **event, **own}
         self._say(Kind.ITEM, json.dumps(told).encode())
 
     def _say(self, kind: Kind, text: bytes) -> None:
