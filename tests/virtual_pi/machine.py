@@ -16,6 +16,10 @@ from pulses import Level, levels
 
 BOOT_S = 600.0
 POLL_S = 0.2
+# what failed, what warned since it was switched on, and the newest of all
+EVIDENCE = (
+    "systemctl --failed --no-pager --plain; journalctl -b -p warning --no-pager | head -40; journalctl -n 30 --no-pager"
+)
 MEMORY_MB, CORES = 2048, 2
 
 
@@ -92,11 +96,11 @@ class Machine:
         return self.check(f"systemctl show -P {key} {unit}")
 
     def wait_for(self, condition: Callable[[], object], within_s: float = 180.0) -> None:
-        """Look again and again. Fails with what the service said last."""
+        """Look again and again. Fails with what the machine said."""
         deadline_s = time.monotonic() + within_s
         while not condition():
             if time.monotonic() > deadline_s:
-                raise AssertionError(f"not within {within_s} s\n{self.ask('journalctl -n 30 --no-pager').output}")
+                raise AssertionError(f"not within {within_s} s\n{self.ask(EVIDENCE).output}")
             time.sleep(POLL_S)
 
     @property
