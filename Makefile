@@ -8,9 +8,10 @@ HOURS ?= 1
 SOAK_ARGS ?=
 WEB_ARGS ?=
 CAPTURE_ARGS ?=
+REVIEW_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help check lint test faults virtual-pi bench fuzz soak bench-web bench-capture lock audit docs docs-pages demo format hooks clean
+.PHONY: help check lint test faults virtual-pi bench fuzz soak bench-web bench-capture bench-review lock audit docs docs-pages demo format hooks clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -47,6 +48,9 @@ bench-web: ## what the page costs the sorting, and the API against Flask and Ker
 
 bench-capture: ## what keeping items costs the sorting, and its quota over 100,000; e.g. CAPTURE_ARGS="--only quota"
 	$(BIN)python tests/bench/capture.py $(CAPTURE_ARGS)
+
+bench-review: ## kept items a minute that the page lets somebody label, by keys alone; e.g. REVIEW_ARGS="--kept 50000"
+	$(BIN)python tests/bench/review.py $(REVIEW_ARGS)
 
 lock: ## write what `setup.sh install` takes: every version and hash (systemd/requirements-*.txt)
 	$(BIN)python systemd/lock.py

@@ -19,6 +19,7 @@ let next = null;
 let loading = false;
 let several = false;
 let anchor = null;
+let atEnd = false; // more is on its way: a key now would label the same item again
 let generation = 0;
 
 const labelling = new Labelling({
@@ -141,6 +142,7 @@ function take(told) {
   by("nothing").textContent = text(counts.total && (by("filter").value || "open") === "open" ? "review_all_done" : "review_nothing");
   showCounts();
   if (!current()) go(cards()[0], document.activeElement === document.body);
+  else if (atEnd) goOn(current());
   loadAhead();
 }
 
@@ -153,6 +155,7 @@ function restart() {
   generation += 1;
   loading = false;
   next = anchor = null;
+  atEnd = false;
   items.clear();
   by("grid").replaceChildren();
   load();
@@ -160,6 +163,7 @@ function restart() {
 
 function go(card, focus = true) {
   if (!card) return;
+  if (card !== current()) atEnd = false;
   const before = current();
   if (before) before.tabIndex = -1;
   card.tabIndex = 0;
@@ -178,14 +182,14 @@ function clear() {
 }
 
 function labelAs(label) {
-  const picked = chosen().length ? chosen() : [current()].filter(Boolean);
+  const picked = chosen().length ? chosen() : atEnd ? [] : [current()].filter(Boolean);
   if (!picked.length) return;
   undoable.push(picked.map((card) => [items.get(card), items.get(card).label]));
   if (undoable.length > MOST_UNDO) undoable.shift();
   for (const card of picked) put(card, label);
   say(picked.length > 1 ? text("review_said_several", { count: picked.length, label: name(label) }) : text("review_said", { label: name(label) }));
   clear();
-  go(nextOpen(picked.at(-1)));
+  goOn(picked.at(-1));
   prune();
   showCounts();
 }
@@ -196,6 +200,12 @@ function put(card, label) {
   labelling.put(item, label);
   card.classList.remove("clash");
   shown(card);
+}
+
+function goOn(card) {
+  const to = nextOpen(card);
+  atEnd = to === card && (loading || next !== null);
+  go(to);
 }
 
 function nextOpen(card) {
