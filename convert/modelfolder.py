@@ -6,7 +6,6 @@ It is complete and accepted by the classifier of the Pi, or it is not there: an 
 from __future__ import annotations
 
 import hashlib
-import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from pydantic import JsonValue, ValidationError
 
 from convert.card import card
 from convert.errors import RecipeError
+from edge.adapters.files import sync_folder, write_synced
 from edge.adapters.litert import LiteRtClassifier, describe
 from edge.errors import ModelError
 from edge.manifest import FILE_NAME, Input, Manifest, Outputs, Provenance, Unknown, dump
@@ -49,11 +49,11 @@ def write(tflite: bytes, description: Description, folder: Path) -> Manifest:
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
             new = Path(scratch) / "new"
             new.mkdir(mode=0o755)
-            _write_file(new / MODEL_FILE, tflite)
+            write_synced(new / MODEL_FILE, tflite)
             if manifest.unknown is not None and description.novelty is not None:
-                _write_file(new / manifest.unknown.file, to_bytes(description.novelty.statistics))
-            _write_file(new / FILE_NAME, dump(manifest).encode())
-            _write_file(new / CARD_FILE, card(manifest, len(tflite)).encode())
+                write_synced(new / manifest.unknown.file, to_bytes(description.novelty.statistics))
+            write_synced(new / FILE_NAME, dump(manifest).encode())
+            write_synced(new / CARD_FILE, card(manifest, len(tflite)).encode())
             LiteRtClassifier(new).close()
             _swap(new, folder, Path(scratch) / "old")
     except OSError as error:
@@ -110,13 +110,6 @@ def _unknown(novelty: Novelty) -> Unknown:
     return Unknown(sha256=hashlib.sha256(to_bytes(novelty.statistics)).hexdigest(), threshold=novelty.threshold)
 
 
-def _write_file(path: Path, content: bytes) -> None:
-    with path.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-
-
 def _swap(new: Path, folder: Path, old: Path) -> None:
     """Put `new` where `folder` is; the old one moves out first, for a folder with files cannot be replaced at once."""
     if folder.exists():
@@ -124,8 +117,4 @@ def _swap(new: Path, folder: Path, old: Path) -> None:
             raise ModelError(f"{folder}: there is something that is not a model folder; choose another place.")
         folder.rename(old)
     new.rename(folder)
-    descriptor = os.open(folder.parent, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(folder.parent)

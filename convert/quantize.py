@@ -14,7 +14,6 @@ Otherwise the command fails, says which layers suffer most, and leaves what was 
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -36,6 +35,7 @@ from convert.split import TRAIN
 from convert.sweep import Sensitivity, sweep
 from convert.tflite import float_file
 from convert.trial import Candidate, Trial, rows
+from edge.adapters.files import write_synced
 from edge.errors import ImageError
 from edge.images import read_image
 from edge.model import Pixels
@@ -201,10 +201,7 @@ def write(path: Path, content: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with temporary.open("wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
+            write_synced(temporary, content)
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from edge.adapters.files import sync_folder
 from edge.errors import SiteItemMissingError
 from edge.site_item import SiteItem, from_json, to_json
 
@@ -67,7 +68,7 @@ class SiteFiles:
             _write(unfinished, jpeg)
             self._write_sidecar(item)
             unfinished.replace(day / f"{item.item_id}{PICTURE}")
-            _sync_folder(day)
+            sync_folder(day)
         except OSError:
             self.remove(item.day, item.item_id)
             raise
@@ -76,7 +77,7 @@ class SiteFiles:
     def rewrite(self, item: SiteItem) -> OnDisk:
         """The sidecar of an item that is there, with another label."""
         self._write_sidecar(item)
-        _sync_folder(self.folder / item.day)
+        sync_folder(self.folder / item.day)
         return self.measure(item.day, item.item_id)
 
     def _write_sidecar(self, item: SiteItem) -> None:
@@ -173,14 +174,6 @@ def _write(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(descriptor)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _give_to_owner_of(folder: Path, path: Path) -> None:

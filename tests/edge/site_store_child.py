@@ -74,7 +74,7 @@ def kill_at(line: int) -> None:
 
     def trace(frame: FrameType, event: str, _: Any) -> Any:
         nonlocal left
-        if "site_" not in frame.f_code.co_filename:
+        if not Path(frame.f_code.co_filename).name.startswith(("site_", "files")):
             return None
         if event == "line":
             left -= 1
