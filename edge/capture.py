@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.model import LabelProbability, Outcome, Prediction, SortEvent
-from edge.novelty import Novelty, distance
+from edge.novelty import Novelty, times_threshold
 from edge.site_item import Why
 
 SAMPLED = 0.5  # in the middle: the sample must not be the first to give way, or it would be none
@@ -65,16 +65,18 @@ def worth(event: SortEvent, votes: Sequence[Prediction], rules: CaptureRules, dr
 
 def strangeness(votes: Sequence[Prediction], novelty: Novelty | None) -> float:
     """Times the limit from which the model calls a thing unknown, the mean over the votes; 0 where it cannot tell."""
-    embeddings = [vote.embedding for vote in votes if vote.embedding is not None]
-    if novelty is None or not embeddings:
-        return 0.0
-    return float(np.mean([distance(embedding, novelty.statistics) for embedding in embeddings])) / novelty.threshold
+    embeddings = _embeddings(votes)
+    return 0.0 if novelty is None or not embeddings else times_threshold(embeddings, novelty)
 
 
 def mean_embedding(votes: Sequence[Prediction]) -> NDArray[np.float32] | None:
     """float32 (features,), the mean over the votes; None where the model gives none."""
-    embeddings = [vote.embedding for vote in votes if vote.embedding is not None]
+    embeddings = _embeddings(votes)
     return np.mean(embeddings, axis=0, dtype=np.float32) if embeddings else None
+
+
+def _embeddings(votes: Sequence[Prediction]) -> list[NDArray[np.float32]]:
+    return [vote.embedding for vote in votes if vote.embedding is not None]
 
 
 def _label_margin(top: Sequence[LabelProbability]) -> float:

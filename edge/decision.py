@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.model import Decision, LabelProbability, Outcome, Prediction
-from edge.novelty import Novelty, distance
+from edge.novelty import Novelty, times_threshold
 
 _Floats = NDArray[np.float64]
 
@@ -146,8 +146,7 @@ def _strange(predictions: Sequence[Prediction], policy: Policy) -> str | None:
     embeddings = [prediction.embedding for prediction in predictions if prediction.embedding is not None]
     if len(embeddings) < len(predictions):
         raise ValueError("to tell unknown things each vote must carry the model's embedding")
-    distances = [distance(embedding, policy.novelty.statistics) for embedding in embeddings]
-    strangeness = float(np.mean(distances)) / policy.novelty.threshold
+    strangeness = times_threshold(embeddings, policy.novelty)
     if strangeness <= policy.unknown_above:
         return None
     # Raised rather than rounded, as _doubt cuts: "1.00 above 1.00" would be a riddle.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -46,6 +47,11 @@ def distance(embedding: NDArray[np.float32], statistics: Statistics) -> float:
         return 1.0  # it points nowhere, so not where anything known does
     within = float(np.linalg.norm(embedding @ basis)) / length
     return float(np.sqrt(max(0.0, 1 - within**2)))
+
+
+def times_threshold(embeddings: Sequence[NDArray[np.float32]], novelty: Novelty) -> float:
+    """How strange, the mean over at least one embedding (features,); above 1 it is unknown. Raises ValueError."""
+    return float(np.mean([distance(embedding, novelty.statistics) for embedding in embeddings])) / novelty.threshold
 
 
 def to_bytes(statistics: Statistics) -> bytes:
