@@ -32,7 +32,7 @@ from edge.adapters.picamera import PiCamera
 from edge.adapters.pins import mock_pins, real_pins
 from edge.adapters.replay import ReplayCamera
 from edge.adapters.site_keeper import KeeperSettings, SiteKeeper
-from edge.adapters.site_store import SiteStore
+from edge.adapters.site_store import site_store
 from edge.adapters.sqlite_outbox import SqliteOutbox, read_outbox
 from edge.adapters.systemd_notify import SystemdNotifier
 from edge.adapters.web_child import WebChild, starter
@@ -42,7 +42,7 @@ from edge.config import ChuteCompartment, Settings, SolenoidCompartment
 from edge.decision import Policy
 from edge.delivery import Delivery
 from edge.discovery import Announced, announcement
-from edge.errors import ConfigError, FlapError, SmartBinError
+from edge.errors import ConfigError, FlapError, ModelError, SmartBinError
 from edge.fill import Reach
 from edge.flap_settings import AnyFlap, ChuteFlap, FlapSettings, ServoFlap, SolenoidFlap
 from edge.ids import uuid7
@@ -301,8 +301,13 @@ def open_chosen(settings: Settings, keeper: ModelKeeper) -> tuple[Settings, Lite
 def open_package(settings: Settings, folder: Path) -> tuple[Settings, LiteRtClassifier]:
     """An installed one, all of it, and the settings with its path. Raises ModelError, ConfigError."""
     with_it = with_model(settings, folder)
-    policy_for(with_it, checked_model(with_it))
-    return with_it, open_classifier(with_it)
+    classifier = open_classifier(with_it)
+    try:
+        manifest.load_novelty(folder, classifier.manifest)
+    except ModelError:
+        classifier.close()
+        raise
+    return with_it, classifier
 
 
 def open_classifier(settings: Settings) -> LiteRtClassifier:
@@ -471,12 +476,6 @@ def keeper_for(settings: Settings, model: Manifest) -> SiteKeeper:
     margin, blurred = rules_for(settings, model).margin, settings.capture.mode == "blurred"
     wanted = KeeperSettings(settings.bin.id, model.sha256, margin, blurred)
     return SiteKeeper(site_store(settings), wanted, wall=wall_time, new_id=new_id)
-
-
-def site_store(settings: Settings) -> SiteStore:
-    """The items kept so far, also where [capture] is off now. Opens nothing yet."""
-    capture = settings.capture
-    return SiteStore(settings.captures, int(capture.max_mb * 1e6), capture.max_disk_share)
 
 
 def inbox_for(settings: Settings, publisher: Publisher, web: Sequence[WebChild]) -> Inbox | None:

@@ -78,12 +78,14 @@ class ModelKeeper:
         self._looked_s = now_s
         if self._fails(reporter, now_s):
             self.put_back("; ".join(f.message for f in reporter.state.faults if f.problem is Problem.MODEL_FAILED))
-        elif self._usable() != self.package:
+            return self._usable() != self.package
+        if self._usable() != self.package:
             self._warning = None  # somebody chose: what was put back is history
-        elif now_s - self._began_s > PROVEN_S and not self._proven:
+            return True
+        if now_s - self._began_s > PROVEN_S and not self._proven:
             self.store.proven(self.package)
             self._proven = True
-        return self._usable() != self.package
+        return False
 
     def ended(self) -> None:
         """A clean end: that was no failed trial."""

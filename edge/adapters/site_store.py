@@ -13,6 +13,7 @@ from pathlib import Path
 
 from edge.adapters.site_folder import SiteFolder
 from edge.adapters.site_index import Key, SiteIndex, band_of
+from edge.config import Settings
 from edge.errors import SiteConflictError, SiteItemMissingError
 from edge.logs import fields
 from edge.site_item import SiteItem, checked_label
@@ -158,6 +159,12 @@ class SiteStore:
             log.warning("captures %s", fields(item=self._folder.path / day / item_id, message=error))
             index.put_unreadable(day, item_id, self._files.measure(day, item_id))
             raise SiteItemMissingError(item_id) from error
+
+
+def site_store(settings: Settings) -> SiteStore:
+    """The items that a bin has kept so far, also where [capture] is off now. Opens nothing yet."""
+    capture = settings.capture
+    return SiteStore(settings.captures, int(capture.max_mb * 1e6), capture.max_disk_share)
 
 
 def _key(after: str | None, kind: type[int] | type[str]) -> Key | None:

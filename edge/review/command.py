@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from edge import app, config
-from edge.adapters.site_store import SiteStore
+from edge.adapters.site_store import SiteStore, site_store
 from edge.config import Settings
 from edge.errors import ConfigError, ReviewError
 from edge.progress import progress
@@ -116,5 +116,5 @@ def _opened(args: argparse.Namespace) -> Iterator[tuple[SiteStore, Settings | No
             yield store, None
         return
     settings = config.load(args.config, os.environ)
-    with closing(app.site_store(settings)) as store:
+    with closing(site_store(settings)) as store:
         yield store, settings

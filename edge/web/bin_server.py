@@ -17,7 +17,7 @@ import uvicorn
 from starlette.routing import Route
 
 from edge import manifest
-from edge.adapters.site_store import SiteStore
+from edge.adapters.site_store import site_store
 from edge.config import Settings
 from edge.feed import LARGEST, Kind, Packet, pack, unpack
 from edge.verdict import Verdict
@@ -63,17 +63,14 @@ def run(line: socket.socket, settings: Settings) -> None:
         counts = Counts(model.id, [StateCollector(view, settings.bin.id), *items.collectors], settings.bin.id)
         services = Services(asker, model, counts, RATE, lock=guard.reading)
         parts = BinParts(view, history, send, guard, settings.model.path / "README.md")
-        captures = stack.enter_context(closing(Captures(Kept(_store(settings), model.labels, settings.capture.mode))))
+        captures = stack.enter_context(
+            closing(Captures(Kept(site_store(settings), model.labels, settings.capture.mode)))
+        )
         pages = [Route(f"/{name}", page(f"{name}.html")) for name in PAGES]
         more = [*routes(parts), *captures.routes(guard), *pages]
         described = partial(openapi.document, more=bin_openapi.paths(), messages=bin_openapi.MESSAGES)
         server = _Server(configured(create(services, more, "bin.html", described)), view)
         asyncio.run(_serve(server, listener, line, view, history))
-
-
-def _store(settings: Settings) -> SiteStore:
-    # not app's own: importing that takes much memory
-    return SiteStore(settings.captures, int(settings.capture.max_mb * 1e6), settings.capture.max_disk_share)
 
 
 def _stopped(number: int, frame: FrameType | None) -> None:
