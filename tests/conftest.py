@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tinymodel import write_tiny_model
 
-pytest_plugins = ["broker_fixtures", "prepared_fixtures", "prometheus_fixtures"]
+pytest_plugins = ["broker_fixtures", "browser_fixtures", "prepared_fixtures", "prometheus_fixtures"]
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
 

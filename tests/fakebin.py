@@ -34,6 +34,18 @@ ITEM = [Phase.EMPTY, Phase.MOVING, Phase.SETTLED, Phase.SETTLED, Phase.SETTLED, 
 MODEL = ModelId("m", "1", "0" * 64)
 
 
+def quiet_reporter() -> Reporter:
+    """Of a bin named lobby; tells nobody."""
+    return Reporter(
+        BinState("lobby", MODEL, "1"),
+        publish=lambda state: None,
+        notifier=FakeNotifier(),
+        queue=FakeOutbox().stats,
+        health=Health,
+        now_s=0.0,
+    )
+
+
 @dataclass
 class Bin:
     """A bin of fakes."""

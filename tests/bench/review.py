@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "web"))
 
 from broker_fixtures import wait_until
 from headless import chromium

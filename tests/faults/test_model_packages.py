@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from bin_process import BinProcess, coloured_pictures, config_text
 from broker_fixtures import wait_until
-from fakebin import MODEL
+from fakebin import quiet_reporter
 from tinymodel import COLOURS, write_tiny_model
 
 from edge import app, config
@@ -16,23 +16,9 @@ from edge.adapters.model_store import ModelStore
 from edge.errors import ModelError
 from edge.model import Fault, Problem
 from edge.model_choice import SHIPPED
-from edge.reporter import Reporter
-from edge.state import BinState, Health
-from edge.testing import FakeNotifier, FakeOutbox
 from edge.wire import parse_event
 
 NAN = "the model answers NaN"
-
-
-def reporter() -> Reporter:
-    return Reporter(
-        BinState("b", MODEL, "1"),
-        publish=lambda state: None,
-        notifier=FakeNotifier(),
-        queue=FakeOutbox().stats,
-        health=Health,
-        now_s=0.0,
-    )
 
 
 @pytest.fixture
@@ -56,7 +42,7 @@ def opened(keeper: ModelKeeper, bad: tuple[str, ...] = (), now_s: float = 0.0) -
 
 
 def test_the_one_before_it_runs_and_the_reason_is_kept(store: ModelStore) -> None:
-    keeper, told = ModelKeeper(store), reporter()
+    keeper, told = ModelKeeper(store), quiet_reporter()
     assert opened(keeper, bad=("tiny-2",)) == keeper.package == "tiny-1"
     assert not keeper.other_wanted(told, 1.0)
     (warning,) = told.state.warnings
@@ -77,7 +63,7 @@ def test_a_disk_that_takes_nothing_does_not_keep_the_bin_from_starting(store: Mo
     keeper = ModelKeeper(store)
     assert opened(keeper, bad=("tiny-2",)) == "tiny-1"
     assert store.rejected() == {}
-    assert not keeper.other_wanted(reporter(), LOOK_EVERY_S), "it is not tried again and again"
+    assert not keeper.other_wanted(quiet_reporter(), LOOK_EVERY_S), "it is not tried again and again"
 
 
 def test_a_program_that_dies_with_it_is_no_endless_loop(store: ModelStore) -> None:
@@ -89,7 +75,7 @@ def test_a_program_that_dies_with_it_is_no_endless_loop(store: ModelStore) -> No
 def test_power_cuts_are_no_failure_of_a_package_that_ran_well(store: ModelStore) -> None:
     keeper = ModelKeeper(store)
     opened(keeper)
-    assert not keeper.other_wanted(reporter(), PROVEN_S + LOOK_EVERY_S)
+    assert not keeper.other_wanted(quiet_reporter(), PROVEN_S + LOOK_EVERY_S)
     assert {opened(ModelKeeper(store)) for _ in range(10)} == {"tiny-2"}
 
 
@@ -101,7 +87,7 @@ def test_nor_are_clean_ends(store: ModelStore) -> None:
 
 
 def test_one_that_fails_while_it_runs_is_put_back_but_not_for_one_bad_picture(store: ModelStore) -> None:
-    keeper, told = ModelKeeper(store), reporter()
+    keeper, told = ModelKeeper(store), quiet_reporter()
     opened(keeper)
     told.fault(Fault("model", NAN, Problem.MODEL_FAILED))
     assert not keeper.other_wanted(told, LOOK_EVERY_S)
@@ -115,7 +101,7 @@ def test_one_that_fails_while_it_runs_is_put_back_but_not_for_one_bad_picture(st
 
 
 def test_what_somebody_chooses_is_taken_over_and_ends_the_warning(store: ModelStore) -> None:
-    keeper, told = ModelKeeper(store), reporter()
+    keeper, told = ModelKeeper(store), quiet_reporter()
     opened(keeper, bad=("tiny-2",))
     keeper.other_wanted(told, LOOK_EVERY_S)
     store.use("tiny-2")

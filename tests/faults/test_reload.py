@@ -15,14 +15,11 @@ from typing import Any
 import pytest
 from bin_process import BinProcess, coloured_pictures, config_text, unique_events
 from broker_fixtures import Listener, Mosquitto, wait_until
-from fakebin import MODEL
+from fakebin import quiet_reporter
 
 from edge import config
 from edge.errors import ConfigError
 from edge.reload import Reload, checked, never
-from edge.reporter import Reporter
-from edge.state import BinState, Health
-from edge.testing import FakeNotifier, FakeOutbox
 
 State = dict[str, Any]
 
@@ -120,17 +117,6 @@ def settings(text: str = BASE) -> config.Settings:
     return config.parse(text, {}, base=Path("/"))
 
 
-def reporter() -> Reporter:
-    return Reporter(
-        BinState("lobby", MODEL, "1"),
-        publish=lambda _: None,
-        notifier=FakeNotifier(),
-        queue=FakeOutbox().stats,
-        health=Health,
-        now_s=0.0,
-    )
-
-
 @pytest.mark.parametrize(("old", "new"), [("lobby", "hall"), ("outbox.db", "other.db")])
 def test_what_the_events_on_disk_belong_to_cannot_change(old: str, new: str) -> None:
     with pytest.raises(ConfigError, match="restart the service"):
@@ -145,7 +131,7 @@ def test_nothing_is_read_until_asked_and_once_for_each_time() -> None:
         loads.append(1)
         return settings()
 
-    reload, tells = Reload(lambda: next(asked), load), reporter()
+    reload, tells = Reload(lambda: next(asked), load), quiet_reporter()
     assert [reload.wanted(settings(), tells) for _ in range(3)] == [False, True, False]
     assert len(loads) == 1
     assert reload.take() == settings()
@@ -155,7 +141,7 @@ def test_nothing_is_read_until_asked_and_once_for_each_time() -> None:
 
 def test_a_command_is_told_what_is_wrong_and_only_what_was_read_last_is_taken_over() -> None:
     files = iter([BASE, BASE.replace("lobby", "NO SPACES"), BASE])
-    reload, tells = Reload(lambda: False, lambda: settings(next(files))), reporter()
+    reload, tells = Reload(lambda: False, lambda: settings(next(files))), quiet_reporter()
     assert reload.ask(settings(), tells) is None
     assert "bin.id" in (reload.ask(settings(), tells) or "")
     assert not reload.wanted(settings(), tells), "the good one is no longer on disk"
@@ -167,7 +153,7 @@ def test_a_command_is_told_what_is_wrong_and_only_what_was_read_last_is_taken_ov
 
 def test_a_good_file_heals_what_a_bad_one_left() -> None:
     files = iter([BASE.replace("lobby", "NO SPACES"), BASE])
-    reload, tells = Reload(lambda: True, lambda: settings(next(files))), reporter()
+    reload, tells = Reload(lambda: True, lambda: settings(next(files))), quiet_reporter()
     assert not reload.wanted(settings(), tells)
     assert [warning.problem for warning in tells.state.warnings] == ["config_rejected"]
     assert "keeps" in tells.state.warnings[0].message or "stays" in tells.state.warnings[0].message

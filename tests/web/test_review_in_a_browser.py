@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -25,20 +25,6 @@ SHIFT_RIGHT = "\ue008\ue014"
 RIGHT, DOWN, LEFT, HOME = "\ue014", "\ue015", "\ue012", "\ue011"
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(headless.MISSING), reason=headless.MISSING)]
-
-
-@pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlayedBin]:
-    bin_ = PlayedBin(tmp_path_factory.mktemp("bin"))
-    yield bin_
-    bin_.stop()
-
-
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    with headless.chromium(tmp_path_factory.mktemp("user")) as browser:
-        browser.set_script_timeout(WITHIN_S)
-        yield browser
 
 
 @pytest.fixture

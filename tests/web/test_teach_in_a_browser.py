@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,20 +16,6 @@ from edge.site_item import Why
 from edge.state import BinState, ready
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(headless.MISSING), reason=headless.MISSING)]
-
-
-@pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlayedBin]:
-    bin_ = PlayedBin(tmp_path_factory.mktemp("bin"))
-    yield bin_
-    bin_.stop()
-
-
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    with headless.chromium(tmp_path_factory.mktemp("user")) as browser:
-        browser.set_script_timeout(WITHIN_S)
-        yield browser
 
 
 @pytest.fixture
