@@ -1,19 +1,13 @@
 // Commands and the password that they need. It stays in this page's memory, until "lock" or until the page is left.
+import { question } from "./dialog.js";
 import { text } from "./texts.js";
 
 const by = (id) => document.getElementById(id);
 // from elsewhere the browser itself has asked for the password already, and sends it along
 const browserKnows = !["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
+const login = question("login", "login", `<label for="password" data-text="password"></label>
+<input id="password" type="password" autocomplete="current-password" required>`);
 let password = null;
-
-function asked() {
-  by("password").value = "";
-  by("login").returnValue = "";
-  by("login").showModal();
-  return new Promise((resolve) => {
-    by("login").addEventListener("close", () => resolve(by("login").returnValue ? by("password").value : null), { once: true });
-  });
-}
 
 function keep(value) {
   password = value;
@@ -29,7 +23,7 @@ function header() {
 // The answer's {status, told}; null where nobody gave a password.
 export async function post(path, wanted, more = {}) {
   if (!browserKnows && password === null) {
-    const given = await asked();
+    const given = await login.ask();
     if (given === null) return null;
     keep(given);
   }

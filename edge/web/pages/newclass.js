@@ -1,14 +1,13 @@
 // Asks for the name of a class that there is not yet.
-const by = (id) => document.getElementById(id);
+import { question } from "./dialog.js";
+
+const fresh = question("fresh", "new_class_title", `<label for="fresh-name" data-text="new_class_name"></label>
+<input id="fresh-name" autocomplete="off" autocapitalize="none" maxlength="40" pattern="[a-z0-9][a-z0-9 _\\-]*" required aria-describedby="fresh-hint">
+<p id="fresh-hint" class="soft" data-text="new_class_hint"></p>`);
 
 // null where nobody gave one.
-export function askedClass() {
-  by("fresh-name").value = "";
-  by("fresh").returnValue = "";
-  by("fresh").showModal();
-  return new Promise((resolve) => {
-    by("fresh").addEventListener("close", () => resolve(by("fresh").returnValue ? by("fresh-name").value.trim() : null), { once: true });
-  });
+export async function askedClass() {
+  return (await fresh.ask())?.trim() ?? null;
 }
 
-by("fresh-name").addEventListener("input", () => (by("fresh-name").value = by("fresh-name").value.toLowerCase()));
+fresh.input.addEventListener("input", () => (fresh.input.value = fresh.input.value.toLowerCase()));

@@ -23,7 +23,6 @@ function showState(now) {
   state = now;
   if (!now.paused) ours = false;
   showWord();
-  showLearnt();
 }
 
 function showWord() {
@@ -36,17 +35,6 @@ function showWord() {
   by("mode").disabled = !connected || busy;
   by("back").disabled = !taught.length || busy;
   for (const one of by("classes").children) one.disabled = !state?.paused || !connected || busy;
-}
-
-function showLearnt() {
-  const site = state?.site;
-  by("learn").hidden = !site;
-  if (!site) return;
-  const model = site.head === null ? text("learn_is_base") : text("learn_is_head", { head: site.head });
-  const words = [text("learn_kept", site), model, site.teaching ? text("learn_busy") : site.teach_message].filter(Boolean).join(" ");
-  if (by("learnt").textContent !== words) by("learnt").textContent = words;
-  by("learn-now").disabled = site.teaching || busy;
-  by("base").disabled = site.teaching || busy || site.head === null;
 }
 
 function showClasses() {
@@ -86,7 +74,6 @@ async function alone(work) {
   }
   busy = false;
   showClasses();
-  showLearnt();
 }
 
 const teach = (label) => alone(async () => {
@@ -119,18 +106,6 @@ const changeMode = () => alone(async () => {
   say(text(ours ? "teach_go" : "teach_over"));
 });
 
-async function order(name, wanted) {
-  by("answer").className = "soft";
-  by("answer").textContent = text("asking");
-  try {
-    const told = await command(name, wanted);
-    by("answer").className = told === null || told.ok ? "soft" : "problem";
-    by("answer").textContent = told === null ? "" : (told.message ?? text("done"));
-  } catch {
-    by("answer").textContent = text("offline");
-  }
-}
-
 async function load() {
   const told = await get("/api/v1/captures?limit=1");
   labels = [...told.labels, ...labels.filter((label) => !told.labels.includes(label))];
@@ -147,8 +122,6 @@ function line(is) {
 
 by("mode").addEventListener("click", changeMode);
 by("back").addEventListener("click", undo);
-by("learn-now").addEventListener("click", () => order("teach", {}));
-by("base").addEventListener("click", () => order("use-model", { head: "base" }));
 // keepalive: the page is gone before the answer comes; where the line is cut, somebody resumes on the page of the bin
 addEventListener("pagehide", () => ours && command("resume", {}, { keepalive: true }).catch(() => {}));
 showWord();

@@ -25,5 +25,11 @@ export function spoken(item) {
   return { ...item, label: named("label", item.label ?? ""), compartment: named("compartment", item.compartment ?? "") };
 }
 
-for (const element of document.querySelectorAll("[data-text]")) element.textContent = text(element.dataset.text);
-for (const element of document.querySelectorAll("[data-label]")) element.setAttribute("aria-label", text(element.dataset.label));
+// What is below it, with its words.
+export function translated(root) {
+  for (const element of root.querySelectorAll("[data-text]")) element.textContent = text(element.dataset.text);
+  for (const element of root.querySelectorAll("[data-label]")) element.setAttribute("aria-label", text(element.dataset.label));
+  return root;
+}
+
+translated(document);
