@@ -9,6 +9,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.softmax import softmax
+
 Logits: TypeAlias = NDArray[np.float32]
 Truth: TypeAlias = NDArray[np.int64]
 
@@ -24,10 +26,7 @@ COMPARTMENTS = {
 
 def probabilities(logits: NDArray[np.float32], temperature: float = 1.0) -> NDArray[np.float64]:
     """float64 (n, labels), each row sums to 1."""
-    scaled = logits.astype(np.float64) / temperature
-    scaled -= scaled.max(axis=1, keepdims=True)
-    powers = np.exp(scaled)
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+    return softmax(logits.astype(np.float64), temperature)
 
 
 def accuracy(logits: NDArray[np.float32], truth: NDArray[np.int64]) -> float:

@@ -7,16 +7,16 @@ fit with, and held-out ones to check with. Features are the model's embeddings, 
 from __future__ import annotations
 
 import io
-import zipfile
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.npz import read_arrays
+
 Features: TypeAlias = NDArray[np.float32]
 Truth: TypeAlias = NDArray[np.int64]
-_ARRAYS = ("features", "scale", "truth", "held_out", "weights", "bias")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,18 +66,16 @@ def to_bytes(bank: Bank) -> bytes:
 
 def from_bytes(content: bytes) -> Bank:
     """What to_bytes made. Raises ValueError when it is something else."""
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            features, scale, truth, held_out, weights, bias = (np.asarray(arrays[name]) for name in _ARRAYS)
-            bank = Bank(
-                features=features.astype(np.float32) * np.float32(scale),
-                truth=truth.astype(np.int64),
-                held_out=held_out.astype(np.bool_),
-                weights=weights.astype(np.float32),
-                bias=bias.astype(np.float32),
-            )
-    except (OSError, EOFError, KeyError, ValueError, TypeError, AttributeError, zipfile.BadZipFile) as error:
-        raise ValueError(f"not a .npz file with {', '.join(_ARRAYS)} ({error})") from error
+    features, scale, truth, held_out, weights, bias = read_arrays(
+        content,
+        features=np.float32,
+        scale=np.float32,
+        truth=np.int64,
+        held_out=np.bool_,
+        weights=np.float32,
+        bias=np.float32,
+    )
+    bank = Bank(features * scale, truth, held_out, weights, bias)
     _check(bank)
     return bank
 

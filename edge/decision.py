@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from edge.model import Decision, LabelProbability, Outcome, Prediction
 from edge.novelty import Novelty, times_threshold
+from edge.softmax import softmax
 
 _Floats = NDArray[np.float64]
 
@@ -116,9 +117,7 @@ def _probabilities(predictions: Sequence[Prediction], policy: Policy) -> _Floats
     logits = np.stack([prediction.logits for prediction in predictions]).astype(np.float64)
     if logits.shape[1:] != (len(policy.labels),) or not np.isfinite(logits).all():
         raise ValueError(f"each vote must be {len(policy.labels)} finite logits, one for each label")
-    odds = np.exp((logits - logits.max(axis=1, keepdims=True)) / policy.temperature)
-    probabilities: _Floats = odds / odds.sum(axis=1, keepdims=True)
-    return probabilities
+    return softmax(logits, policy.temperature)
 
 
 def _membership(policy: Policy) -> _Floats:

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.bank import Bank, Features, Truth
-from edge.teach import Examples, Layer, fit, own_layer, probabilities
+from edge.softmax import softmax
+from edge.teach import Examples, Layer, fit, own_layer
 
 STRENGTHS = (3.0, 1.0, 0.3, 0.1)  # what all of the site weighs against all of the bank
 LITTLE = 0.003  # share of the bank's held-out labels that a strength may cost
@@ -127,7 +128,7 @@ def _belongs(labels: Sequence[str], routes: Mapping[str, str]) -> Features:
 
 def _compared(before: Features, after: Features, truth: Truth, belongs: Features, temperature: float) -> Compared:
     of, way = len(truth), belongs[truth].argmax(axis=1)
-    ways = [probabilities(logits, temperature) @ belongs for logits in (before, after)]
+    ways = [softmax(logits, temperature) @ belongs for logits in (before, after)]
     return Compared(
         labels_before=Share(_right(before, truth), of),
         labels_after=Share(_right(after, truth), of),
@@ -141,7 +142,7 @@ def _right(answers: Features, truth: NDArray[np.int64]) -> int:
 
 
 def _surprise(logits: Features, truth: Truth, temperature: float) -> float:
-    right = probabilities(logits, temperature)[np.arange(len(truth)), truth]
+    right = softmax(logits, temperature)[np.arange(len(truth)), truth]
     return float(-np.log(np.maximum(right, 1e-12)).mean())
 
 

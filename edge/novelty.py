@@ -9,13 +9,14 @@ met leaves that subspace. Their length says little, so it is divided out, and wh
 from __future__ import annotations
 
 import io
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from edge.npz import read_arrays
 
 METHOD: Final = "subspace-angle"
 
@@ -63,11 +64,7 @@ def to_bytes(statistics: Statistics) -> bytes:
 
 def from_bytes(content: bytes) -> Statistics:
     """What to_bytes made. Raises ValueError when it is something else."""
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            basis = np.asarray(arrays["basis"], dtype=np.float32)
-    except (OSError, EOFError, KeyError, ValueError, TypeError, AttributeError, zipfile.BadZipFile) as error:
-        raise ValueError(f"not a .npz file with an array `basis` ({error})") from error
+    (basis,) = read_arrays(content, basis=np.float32)
     if basis.ndim != 2 or not np.isfinite(basis).all():
         raise ValueError(f"`basis` must be finite numbers (features, dimensions), not of shape {basis.shape}")
     return Statistics(basis)

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.bank import Bank, Features, Truth
+from edge.softmax import softmax
 
 # Chosen on the validation part and on two sites of another camera and other photographers, see tests/bench/site.py.
 PULL = 0.1
@@ -89,18 +90,12 @@ def _minimised(rows: Features, wanted: Features, weight: Features, began: Featur
     ahead: Features = began
     pace = 1.0
     for _ in range(STEPS):
-        slope = rows.T @ (weight * (probabilities(rows @ ahead) - wanted)) + PULL * (ahead - began)
+        slope = rows.T @ (weight * (softmax(rows @ ahead) - wanted)) + PULL * (ahead - began)
         there = (ahead - slope / curvature).astype(np.float32)
         faster = (1 + math.sqrt(1 + 4 * pace**2)) / 2
         ahead = (there + (pace - 1) / faster * (there - here)).astype(np.float32)
         here, pace = there, faster
     return np.asarray(here, dtype=np.float32)
-
-
-def probabilities(logits: Features, temperature: float = 1.0) -> Features:
-    """float32 (n, labels), each row sums to 1."""
-    odds = np.exp((logits - logits.max(axis=1, keepdims=True)) / np.float32(temperature))
-    return np.asarray(odds / odds.sum(axis=1, keepdims=True))
 
 
 def _largest_eigenvalue(rows: Features) -> float:
