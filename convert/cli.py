@@ -36,6 +36,7 @@ STEPS = {
     "verify": "measure a packaged model with the code that runs on the Pi",
     "package": "put a TFLite file, what it is and its model card into a model folder",
     "report": "what `verify` measured as one HTML page, and as the model card",
+    "publish": "models for bins in a signed repository: keys, add, refresh, rotate (docs/UPDATES.md)",
 }
 
 

@@ -426,7 +426,8 @@ class WebSettings(Section):
 
 
 def _place(text: str, info: ValidationInfo) -> str:
-    return text if not text or "://" in text else str(_based(Path(text), info))
+    folder = text.removeprefix("file://")
+    return text if not text or "://" in folder else str(_based(Path(folder), info))
 
 
 class UpdateSettings(Section):
@@ -434,7 +435,7 @@ class UpdateSettings(Section):
 
     mode: "download" keeps packages ready for `smartbin models use`; "shadow" lets a new one answer beside the old;
     "auto" takes it over then.
-    url: https://... or a folder, as of a USB stick.
+    url: https://..., or a folder, as of a USB stick.
     root: the root.json that its maintainer gave out.
     shadow_items, shadow_days: how long it is compared, whichever is reached first.
     max_slower: times the time of the old one.

@@ -23,6 +23,7 @@ def add_to(parser: argparse.ArgumentParser, add_config: AddConfig) -> None:
     commands = parser.add_subparsers(metavar="list|use|update")
     for name, command, text in (
         ("list", _list, "what is there, and which one runs (also without a word)"),
+        ("update", _update, "look for a newer model in the repository of [update], and fetch it"),
         ("use", _use, "run another one; a bin that runs takes it over between two items"),
     ):
         sub = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
@@ -44,6 +45,15 @@ def _use(args: argparse.Namespace) -> int:
     become_owner(settings.outbox.path.parent)
     app.use_model(settings, args.model)
     print(f"{args.model}: runs from the next item on, or from the next start")
+    return 0
+
+
+def _update(args: argparse.Namespace) -> int:
+    from edge import updater  # noqa: PLC0415 - the bin itself never needs its libraries
+
+    settings = _settings(args.config)
+    become_owner(settings.outbox.path.parent)
+    print(updater.update(settings))
     return 0
 
 

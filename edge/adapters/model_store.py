@@ -3,24 +3,26 @@
 current                 which one runs, and what it goes back to: two lines, see edge.model_choice
 rejected.json           package -> why it was put back
 NAME-VERSION/           a model folder, complete: it got its name when all of it was on the disk
-.incoming/              what is not complete yet; nothing there is ever run
+candidate               the package that is compared with the one that runs
+trial                   how often the bin began with a package that it has not run well with yet
+
+How packages come here: edge.adapters.arrivals.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from edge import model_choice
-from edge.adapters.files import sync_folder, write_atomic
+from edge.adapters.files import write_atomic
 from edge.errors import UpdateError
 from edge.manifest import FILE_NAME
 from edge.model_choice import SHIPPED, Choice
 
-CURRENT, REJECTED, TRIAL, INCOMING = "current", "rejected.json", "trial", ".incoming"
+CURRENT, REJECTED, TRIAL, CANDIDATE = "current", "rejected.json", "trial", "candidate"
 PROVEN = "proven"
 BY_HAND = "put back by hand"
 
@@ -45,7 +47,7 @@ class ModelStore:
 
     def choice(self) -> Choice:
         """What was chosen last."""
-        return model_choice.parse(self._read(CURRENT))
+        return model_choice.parse(self.read(CURRENT))
 
     def usable(self) -> str:
         """What runs at the next start: an installed package, or SHIPPED."""
@@ -60,26 +62,26 @@ class ModelStore:
         if wanted in (SHIPPED, choice.fallback) and wanted != choice.current != SHIPPED:
             rejected[choice.current] = BY_HAND  # else the next update would take it again
         rejected.pop(wanted, None)
-        self._write(REJECTED, json.dumps(rejected))
-        self._write(CURRENT, model_choice.dump(model_choice.after_use(choice, wanted)))
+        self.write(REJECTED, json.dumps(rejected))
+        self.write(CURRENT, model_choice.dump(model_choice.after_use(choice, wanted)))
 
     def reject(self, package: str, reason: str) -> None:
         """It is never taken again by itself, and the one before it runs. Raises UpdateError: it is not noted."""
         # first this file: with it alone `usable` already passes over the package
-        self._write(REJECTED, json.dumps({**self.rejected(), package: reason}))
-        self._write(CURRENT, model_choice.dump(model_choice.after_failure(self.choice(), package)))
+        self.write(REJECTED, json.dumps({**self.rejected(), package: reason}))
+        self.write(CURRENT, model_choice.dump(model_choice.after_failure(self.choice(), package)))
 
     def rejected(self) -> Mapping[str, str]:
         """Package -> why."""
         try:
-            found = json.loads(self._read(REJECTED) or "{}")
+            found = json.loads(self.read(REJECTED) or "{}")
         except ValueError:
             return {}
         return {str(name): str(reason) for name, reason in found.items()} if isinstance(found, dict) else {}
 
     def begin_trial(self, package: str) -> int:
         """How often it was begun with since it ran well last, this time included; 0 for one that is proven."""
-        name, _, times = self._read(TRIAL).strip().partition(" ")
+        name, _, times = self.read(TRIAL).strip().partition(" ")
         if name == package and times == PROVEN:
             return 0
         number = int(times) + 1 if name == package and times.isdecimal() else 1
@@ -98,40 +100,33 @@ class ModelStore:
 
     def _note(self, trial: str) -> None:
         with suppress(UpdateError):  # a disk that takes nothing must not keep the bin from starting
-            self._write(TRIAL, trial)
+            self.write(TRIAL, trial)
 
-    def remove(self, package: str) -> None:
-        """A package that nobody needs. Raises UpdateError."""
-        old = self.incoming() / f"old-{package}"
-        try:
-            shutil.rmtree(old, ignore_errors=True)
-            self.path(package).rename(old)  # all of it at once: a half-deleted folder is no package
-            sync_folder(self.folder)
-            shutil.rmtree(old, ignore_errors=True)
-        except OSError as error:
-            raise self._trouble(error) from error
+    def candidate(self) -> str | None:
+        """The package that is compared with the one that runs; None without one."""
+        name = self.read(CANDIDATE).strip()
+        fine = name in self.installed() and name not in self.rejected() and name != self.usable()
+        return name if fine else None
 
-    def incoming(self) -> Path:
-        """The folder for what is not complete. Raises UpdateError."""
-        folder = self.folder / INCOMING
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise self._trouble(error) from error
-        return folder
+    def propose(self, package: str) -> None:
+        """Make it the candidate. Raises UpdateError."""
+        self.write(CANDIDATE, package)
 
-    def _read(self, name: str) -> str:
+    def read(self, name: str) -> str:
+        """One of its files; nothing where it cannot be read."""
         try:
             return (self.folder / name).read_text(encoding="utf-8", errors="replace")
         except OSError:
             return ""
 
-    def _write(self, name: str, text: str) -> None:
+    def write(self, name: str, text: str) -> None:
+        """One of its files, whole or not at all. Raises UpdateError."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             write_atomic(self.folder / name, text.encode())
         except OSError as error:
-            raise self._trouble(error) from error
+            raise self.trouble(error) from error
 
-    def _trouble(self, error: OSError) -> UpdateError:
+    def trouble(self, error: OSError) -> UpdateError:
+        """What to say of it."""
         return UpdateError(f"{self.folder}: cannot be written ({error.strerror}); check the disk and who owns it")

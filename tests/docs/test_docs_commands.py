@@ -64,6 +64,13 @@ CERTIFICATES = "../docs/mosquitto/make-certificates.sh"
 AFTER_CA = ((CERTIFICATES, f"{CERTIFICATES} ca && {CERTIFICATES}"),)
 BROKER = (("-h localhost", "-h 127.0.0.1 -p {broker}"),)
 
+PUBLISH = "smartbin-convert publish"
+KEYS = f"{PUBLISH} keys --repository site --keys keys"
+ADD = f"{PUBLISH} add models/my-bin --repository site --keys keys"
+MY_BIN = ("models/my-bin", "../models/{model}")
+# what a reader has done before
+PUBLISHED = (PUBLISH, f"{KEYS} && {ADD} && {PUBLISH}")
+
 RUNS = {
     "./setup.sh demo": Run(until=ITEM, needs="broker"),  # without Mosquitto it would install it
     "./setup.sh demo --images holiday/": Run(until=ITEM, needs="broker"),
@@ -89,6 +96,14 @@ RUNS = {
     "smartbin review status": Run(swap=(("status", "status" + HERE),)),
     "smartbin models": Run(swap=(("models", "models" + HERE),)),
     "smartbin-convert prepare pictures/ --out build/set": Run(),
+    "smartbin models update": Run(says="nothing was asked", swap=(("update", "update" + HERE),)),
+    KEYS: Run(apart=True, says="root.json"),
+    ADD: Run(apart=True, says="release 1", swap=((PUBLISH, f"{KEYS} && {PUBLISH}"), MY_BIN)),
+    f"{PUBLISH} list --repository site": Run(apart=True, says="valid until", swap=(PUBLISHED, MY_BIN)),
+    f"{PUBLISH} refresh --repository site --keys keys": Run(apart=True, swap=((PUBLISH, f"{KEYS} && {PUBLISH}"),)),
+    f"{PUBLISH} rotate timestamp --repository site --keys keys": Run(
+        apart=True, says="root version 2", swap=((PUBLISH, f"{KEYS} && {PUBLISH}"),)
+    ),
     "mosquitto_sub -h localhost -t 'smartbin/#' -v": Run(needs="broker", until="smartbin/", swap=BROKER),
     "mkdir pki && cd pki": Run(apart=True),
     f"{CERTIFICATES} ca": Run(apart=True),
@@ -110,6 +125,9 @@ NOT_HERE = (
         "hours of training; tests/convert has small ones",
     ),
     (r"smartbin-convert prepare pictures/ /media/", "needs a bin's export; tests/convert/test_sources.py has one"),
+    (r"smartbin-convert publish withdraw ", "names a model of the reader's; tests/convert/test_publish.py has it"),
+    (r"0 4 \* \* 1 smartbin-convert publish refresh", "a line of cron"),
+    (r"smartbin models use ", "names a model of the reader's; tests/edge/test_models_command.py has it"),
     (r"smartbin review export ", "needs items that were kept; tests/edge/test_review.py has some"),
     (r"pip install '\.\[convert\]'", "some hundred megabytes"),
     (r"\./setup\.sh (test|bundle)", "is this; downloads packages. tests/setup has it"),

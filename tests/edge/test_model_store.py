@@ -8,6 +8,7 @@ import pytest
 from tinymodel import write_tiny_model
 
 from edge import model_choice
+from edge.adapters.arrivals import Arrivals
 from edge.adapters.model_store import ModelStore
 from edge.errors import UpdateError
 from edge.model_choice import SHIPPED, Choice
@@ -60,7 +61,7 @@ def test_a_damaged_choice_is_the_shipped_one(store: ModelStore, text: str) -> No
 
 def test_a_removed_package_is_gone_all_at_once(store: ModelStore) -> None:
     store.use("tiny-1.0.0")
-    store.remove("tiny-1.0.0")
+    Arrivals(store).remove("tiny-1.0.0")
     assert store.installed() == ["tiny-1.1.0"]
     assert store.usable() == SHIPPED
 
