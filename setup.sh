@@ -10,6 +10,9 @@ readonly CURRENT=$PREFIX/current
 readonly ETC=/etc/smart-bin
 readonly STATE=/var/lib/smart-bin
 readonly UNIT_FILE=/etc/systemd/system/$UNIT.service
+# looks for newer models; enabled by who wants that (docs/UPDATES.md)
+readonly UPDATE_UNIT=$UNIT-update
+readonly UNIT_DIR=/etc/systemd/system
 readonly DROP_IN_DIR=/etc/systemd/system/$UNIT.service.d
 readonly JOURNAL_FILE=/etc/systemd/journald.conf.d/$UNIT.conf
 readonly COMMAND_LINK=/usr/local/bin/smartbin
@@ -408,6 +411,10 @@ systemd_version() { systemctl --version | sed -n '1s/^systemd \([0-9]*\).*/\1/p'
 install_unit() {
     local files=$PREFIX/$1/systemd
     step "Installing the unit $UNIT_FILE" install -m 0644 "$files/$UNIT.service" "$UNIT_FILE"
+    if $DRY_RUN || [[ -e $files/$UPDATE_UNIT.timer ]]; then
+        step "Installing $UPDATE_UNIT.timer, which looks for newer models once it is enabled" \
+            install -m 0644 "$files/$UPDATE_UNIT.service" "$files/$UPDATE_UNIT.timer" "$UNIT_DIR/"
+    fi
     # Bookworm's systemd (252) knows no growing delay between restarts and would complain about the keys.
     if (($(systemd_version) >= 254)); then
         step "Installing the growing delay between restarts" \
@@ -543,7 +550,11 @@ uninstall_service() {
     if [[ -e $UNIT_FILE ]]; then
         try "Stopping and disabling $UNIT" systemctl disable --now "$UNIT" || warn "it was not running"
     fi
-    step "Removing the unit, the command and $PREFIX" rm -rf "$UNIT_FILE" "$DROP_IN_DIR" "$JOURNAL_FILE" "$COMMAND_LINK" "$PREFIX"
+    if [[ -e $UNIT_DIR/$UPDATE_UNIT.timer ]]; then
+        try "Stopping and disabling $UPDATE_UNIT.timer" systemctl disable --now "$UPDATE_UNIT.timer" || warn "it was not running"
+    fi
+    step "Removing the units, the command and $PREFIX" rm -rf "$UNIT_FILE" "$DROP_IN_DIR" "$JOURNAL_FILE" "$COMMAND_LINK" "$PREFIX" \
+        "$UNIT_DIR/$UPDATE_UNIT.service" "$UNIT_DIR/$UPDATE_UNIT.timer"
     if systemd_runs; then step "Telling systemd" systemctl daemon-reload; fi
     if [[ ${1:-} == --purge ]]; then
         purge

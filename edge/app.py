@@ -15,6 +15,7 @@ from typing import Any
 
 from edge import config, loop, manifest
 from edge.adapters import firmware, pi_health
+from edge.adapters.arrivals import Arrivals
 from edge.adapters.beam import BeamTrigger
 from edge.adapters.capturing import Capturing
 from edge.adapters.cooling import CoolingCamera
@@ -35,6 +36,7 @@ from edge.adapters.site_keeper import KeeperSettings, SiteKeeper
 from edge.adapters.site_store import site_store
 from edge.adapters.sqlite_outbox import SqliteOutbox, read_outbox
 from edge.adapters.systemd_notify import SystemdNotifier
+from edge.adapters.update_child import UpdateChild, update_starter
 from edge.adapters.web_child import WebChild, starter
 from edge.capture import CaptureRules
 from edge.classify import Judge, expand, verdicts
@@ -168,6 +170,7 @@ def opened(
         delivery = Delivery(outbox, publisher)
         web = [stack.enter_context(closing(child)) for child in web_for(settings)]
         captures = [stack.enter_context(closing(capturing)) for capturing in capturing_for(settings, model)]
+        updates = next((stack.enter_context(closing(child)) for child in updates_for(settings)), None)
         reporter = Reporter(
             first_state(settings, model.id, before),
             publish=lambda state: tell(state_json(state), delivery.publish_state, *(child.state for child in web)),
@@ -176,6 +179,7 @@ def opened(
             health=health_of(publisher, ModelWatch(settings.model.path / model.file, model.sha256), captures),
             now_s=time.monotonic(),
             fill=lambda: Fill(gauges.levels(), settings.fill.alert_at),
+            updates=lambda: updates.told() if updates else None,
         )
         yield Parts(
             camera=CoolingCamera(camera, lambda: reporter.hot),
@@ -195,6 +199,7 @@ def opened(
             inbox=inbox_for(settings, publisher, web),
             ask_reload=lambda: (reload or never()).ask(settings, reporter),
             keeper=stack.enter_context(closing(keeper_for(settings, model))),
+            ask_update=updates.begin if updates else None,
         )
 
 
@@ -453,6 +458,14 @@ def web_for(settings: Settings) -> Sequence[WebChild]:
     if not settings.web.enabled:
         return ()
     return (WebChild(starter(settings.model_dump_json(), os.environ), time.monotonic),)
+
+
+def updates_for(settings: Settings) -> Sequence[UpdateChild]:
+    """What looks for newer models when it is told to; none where [update] is off."""
+    if settings.update.mode == "off":
+        return ()
+    start = update_starter(settings.model_dump_json(), os.environ)
+    return (UpdateChild(start, Arrivals(ModelStore(settings.models_folder))),)
 
 
 def capturing_for(settings: Settings, model: Manifest) -> Sequence[Capturing]:

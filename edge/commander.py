@@ -34,6 +34,8 @@ NO_PICTURES = "mqtt.pictures is false in the bin's configuration"
 NO_FRAME = "the camera delivers no picture; the faults in `state` say more"
 LINE_FULL = "the line to the broker takes nothing more now; ask again"
 NO_KEEPER = "this bin has no folder to keep items in"
+NO_UPDATES = 'update.mode is "off" in the bin\'s configuration'
+LOOKING = "the bin looks; what comes of it is in `state`, `updates`"
 NOT_MOVED = "the flap did not move as told; the faults in `state` say more"
 
 
@@ -101,6 +103,8 @@ class Commander:
             return refused(command.name, request.id, Refusal.FAILED, trouble)
         elif isinstance(request, EmptiedRequest | TeachItemRequest) or command.name == "snapshot":
             return self._written(request)
+        elif command.name == "update-models":
+            return self._update(request)
         elif isinstance(request, FlapRequest) and not self._worker.try_flap(request.compartment):
             return refused(command.name, request.id, Refusal.FAILED, NOT_MOVED)
         return Answer(command.name, request.id, ok=True, state=reporter.state if command.name == "status" else None)
@@ -140,6 +144,14 @@ class Commander:
         if not self._inbox.show(picture):
             return refused("snapshot", request.id, Refusal.FAILED, LINE_FULL)
         return Answer("snapshot", request.id, ok=True, message=f"{len(picture)} bytes of JPEG on picture")
+
+    def _update(self, request: Request) -> Answer:
+        if self._parts.ask_update is None:
+            return refused("update-models", request.id, Refusal.SWITCHED_OFF, NO_UPDATES)
+        if (trouble := self._parts.ask_update()) is not None:
+            return refused("update-models", request.id, Refusal.FAILED, trouble)
+        self._parts.reporter.tell(self._parts.clock.monotonic_s())
+        return Answer("update-models", request.id, ok=True, message=LOOKING)
 
     def _now(self) -> Moment:
         clock = self._parts.clock

@@ -59,6 +59,7 @@ REQUESTS: dict[str, type[Request]] = {
     "reload": Request,
     "snapshot": Request,
     "teach-item": TeachItemRequest,
+    "update-models": Request,
 }
 # what each does, for the documents that are made from this; else its request's docstring says so
 DOES = {
@@ -70,6 +71,7 @@ DOES = {
     "reload": "read the configuration again, and answer what is wrong with it",
     "snapshot": "publish the tray as it is now on `picture`, where `mqtt.pictures` allows it",
     "teach-item": "keep what lies on the tray of a paused bin, with a label; nothing moves",
+    "update-models": "look for a newer model (`[update]`) now; what comes of it is in `state`, `updates`",
 }
 
 

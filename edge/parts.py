@@ -58,3 +58,4 @@ class Parts:
     inbox: Inbox | None = None  # None where commands are off
     ask_reload: Callable[[], str | None] = lambda: None  # what is wrong with the new configuration
     keeper: Keeper | None = None  # None where nothing can be taught
+    ask_update: Callable[[], str | None] | None = None  # why a look for newer models cannot begin; None where it is off

@@ -10,7 +10,7 @@ from edge import state as states
 from edge.logs import fields
 from edge.model import Fault, Problem, SortEvent
 from edge.ports import Notifier, OutboxStats
-from edge.state import BinState, Fill, Health
+from edge.state import BinState, Fill, Health, Updates
 
 log = logging.getLogger(__name__)
 
@@ -31,9 +31,11 @@ class Reporter:
         health: Callable[[], Health],
         now_s: float,
         fill: Callable[[], Fill] = Fill,
+        updates: Callable[[], Updates | None] = lambda: None,
     ) -> None:
         self.state = state
         self._fill = fill
+        self._updates = updates
         self._publish = publish
         self._notifier = notifier
         self._queue = queue
@@ -102,6 +104,7 @@ class Reporter:
             dropped=queue.dropped,
             uptime_s=int(now_s - self._started_s),
             health=self._health(),
+            updates=self._updates(),
         )
         self._examine(queue, fill)
         self._told, self._told_s = self.state, now_s

@@ -80,6 +80,22 @@ class Fill:
 
 
 @dataclass(frozen=True, slots=True)
+class Updates:
+    """What is known of newer models.
+
+    looking: the repository is looked at now.
+    checked: when it was looked at last (RFC 3339); null where it never was.
+    ok: whether that look went well.
+    message: what came of it, or what went wrong and what to do.
+    """
+
+    looking: bool = False
+    checked: str | None = None
+    ok: bool = True
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class BinState:
     """What a dashboard shows. Counts run since the program started.
 
@@ -95,6 +111,7 @@ class BinState:
     since_emptied: items by compartment, kept over restarts.
     queued: events that wait for the broker.
     dropped: events that no longer found room on the disk.
+    updates: newer models; null where [update] is off.
     """
 
     bin_id: str
@@ -116,6 +133,7 @@ class BinState:
     dropped: int = 0
     uptime_s: int = 0
     health: Health = Health()
+    updates: Updates | None = None
 
 
 def ready(state: BinState) -> BinState:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,11 +13,12 @@ from edge import app, logs, manifest
 from edge.adapters.arrivals import Arrivals
 from edge.adapters.model_store import ModelStore
 from edge.adapters.tuf_client import TufClient
+from edge.adapters.update_child import SETTINGS
 from edge.adapters.updating import Updating
 from edge.config import Settings
 from edge.errors import SmartBinError
 
-SETTINGS = "SMARTBIN_UPDATER_PROCESS"  # the variable with the bin's settings as JSON
+LOWEST, SACRIFICED_FIRST = 19, "1000"  # sorting comes first, also when memory runs out
 OFF = 'nothing was asked: update.mode is "off" in the configuration'
 
 
@@ -37,8 +38,11 @@ def update(settings: Settings) -> str:
 
 
 def main() -> int:
-    """Started by a bin that sorts meanwhile. Returns the exit code; what came of it is in the store."""
-    os.nice(19)
+    """Started by a bin that sorts meanwhile. Returns the exit code; what came of it is on disk, for its state."""
+    with suppress(OSError):
+        os.nice(LOWEST)
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(SACRIFICED_FIRST)
     logs.setup(os.environ, logging.INFO)
     log = logging.getLogger(__name__)
     try:

@@ -70,6 +70,7 @@ class Bin:
     pictures: bool = False
     reloads: int = 0
     reload_trouble: str | None = None
+    ask_update: Callable[[], str | None] | None = None
     fill: Callable[[], Fill] = Fill
     observers: Sequence[Observer] = ()  # beside `observer`
     clock: FakeClock = field(default_factory=lambda: FakeClock(step_s=0.001))
@@ -114,6 +115,7 @@ class Bin:
             inbox=self.inbox,
             ask_reload=self._reload,
             keeper=self.keeper,
+            ask_update=self.ask_update,
         )
         loop.run(parts, should_stop)
         return [self.outbox.events[seq] for seq in sorted(self.outbox.finished)]

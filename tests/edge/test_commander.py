@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -218,3 +219,21 @@ def test_a_label_that_can_be_none_is_not_kept() -> None:
     Bin([Phase.SETTLED] * 3, inbox=inbox, keeper=keeper).run()
     assert replies(inbox)[1]["refusal"] == "invalid"
     assert keeper.kept == []
+
+
+@pytest.mark.parametrize(
+    ("ask", "refusal", "message"),
+    [
+        (None, "switched_off", 'update.mode is "off"'),
+        (lambda: "a look is on its way already", "failed", "on its way"),
+        (lambda: None, None, "what comes of it is in `state`"),
+    ],
+)
+def test_newer_models_are_looked_for_by_command(
+    ask: Callable[[], str | None] | None, refusal: str | None, message: str
+) -> None:
+    inbox = FakeInbox([command("update-models")])
+    Bin([Phase.EMPTY] * 2, inbox=inbox, ask_update=ask).run()
+    (reply,) = replies(inbox)
+    assert (reply["ok"], reply["refusal"]) == (refusal is None, refusal)
+    assert message in reply["message"]

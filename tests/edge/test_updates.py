@@ -7,11 +7,13 @@ import json
 import shutil
 import tarfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from broker_fixtures import wait_until
 from modelrepo import Publisher, Server, bin_settings, serving, store_of, works
 from small_disk import fill, mounted
 from tinymodel import COLOURS
@@ -20,8 +22,9 @@ from edge import app, updater
 from edge.adapters.archive import unpack
 from edge.adapters.arrivals import Arrivals
 from edge.adapters.files import write_atomic
-from edge.config import Settings
+from edge.config import Settings, UpdateSettings
 from edge.errors import UpdateError
+from edge.state import Updates
 
 
 @dataclass
@@ -136,6 +139,26 @@ def test_keys_rotated_while_the_bin_was_away_are_followed_one_by_one(world: Worl
         world.publisher.repository.rotate(role)
     world.publisher.add("2.0")
     assert "is ready" in world.update()
+
+
+def test_a_bin_looks_in_a_process_of_its_own_and_tells_what_came_of_it(world: World) -> None:
+    package = world.publisher.add("2.0")
+    (child,) = app.updates_for(world.settings)
+    with closing(child):
+        assert child.told() == Updates(), "nobody has looked yet"
+        assert child.begin() is None
+        assert child.begin() == "a look is on its way already"
+        wait_until(lambda: not child.told().looking, within_s=60)
+        told = child.told()
+    assert (told.ok, told.message) == (True, f"{package} is ready; take it with `smartbin models use {package}`")
+
+
+def test_a_bin_that_ends_ends_the_look(world: World) -> None:
+    (child,) = app.updates_for(world.settings)
+    child.begin()
+    child.close()
+    assert not child.told().looking
+    assert not app.updates_for(world.settings.model_copy(update={"update": UpdateSettings()}))
 
 
 # --- those who cheat ---

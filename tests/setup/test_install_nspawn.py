@@ -215,6 +215,14 @@ def test_with_a_read_only_root_it_sorts_and_keeps_what_waits_over_a_reboot(
     container.reboot()
 
 
+def test_newer_models_are_looked_for_once_somebody_enables_that(container: Container) -> None:
+    assert container.run("systemctl", "is-enabled", "smart-bin-update.timer").stdout.strip() == "disabled"
+    container.check("systemctl", "start", "smart-bin-update.service")
+    assert "nothing was asked" in container.check("journalctl", "-u", "smart-bin-update", "-o", "cat")
+    container.check("systemctl", "enable", "--now", "smart-bin-update.timer")
+    assert container.show("smart-bin-update.timer", "ActiveState") == "active"
+
+
 def test_second_install_and_uninstall(container: Container) -> None:
     version = container.check("readlink", "/opt/smart-bin/current")
     container.check("/src/setup.sh", "install")
@@ -224,6 +232,7 @@ def test_second_install_and_uninstall(container: Container) -> None:
     assert container.run("cmp", "/given/config.toml", CONFIG).returncode == 0
     container.check("/src/setup.sh", "uninstall")
     assert container.show("smart-bin", "LoadState") == "not-found"
+    assert container.show("smart-bin-update.timer", "LoadState") == "not-found"
     assert container.run("ls", "/opt/smart-bin", "/usr/local/bin/smartbin").returncode != 0
     container.check("test", "-f", CONFIG)
     container.check("test", "-f", "/var/lib/smart-bin/outbox.db")

@@ -12,6 +12,8 @@ from edge import config
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 UNIT = CHECKOUT / "systemd" / "smart-bin.service"
+UPDATE = UNIT.with_name("smart-bin-update.service")
+TIMER = UPDATE.with_suffix(".timer")
 WIRING = {"recycling": 12, "organic": 13, "textile": 18, "hazard": 19, "landfill": 16}
 LABELS = ["battery", "biological", "cardboard", "clothes", "glass", "metal", "paper", "plastic", "shoes", "trash"]
 MOST_EXPOSED = 20  # tenths of systemd's exposure level; camera, GPIO and the network cost nearly all of them
@@ -19,8 +21,8 @@ MOST_EXPOSED = 20  # tenths of systemd's exposure level; camera, GPIO and the ne
 needs_systemd_analyze = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
 
 
-def unit_lines() -> set[str]:
-    return {line for line in UNIT.read_text().splitlines() if line and not line.startswith("#")}
+def unit_lines(unit: Path = UNIT) -> set[str]:
+    return {line for line in unit.read_text().splitlines() if line and not line.startswith("#")}
 
 
 def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -30,16 +32,19 @@ def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
 @needs_systemd_analyze
 def test_systemd_knows_every_key(tmp_path: Path) -> None:
     # the program is installed elsewhere only later
-    unit = tmp_path / UNIT.name
-    unit.write_text(UNIT.read_text().replace("/opt/smart-bin/venv/bin/smartbin", "/bin/true"))
-    done = analyze("verify", "--man=no", "--recursive-errors=no", str(unit))
+    units = [tmp_path / path.name for path in (UNIT, UPDATE, TIMER)]
+    for unit in units:
+        text = (UNIT.parent / unit.name).read_text()
+        unit.write_text(text.replace("/opt/smart-bin/venv/bin/smartbin", "/bin/true"))
+    done = analyze("verify", "--man=no", "--recursive-errors=no", *map(str, units))
     assert (done.returncode, done.stderr) == (0, "")
 
 
 @needs_systemd_analyze
 def test_little_is_exposed() -> None:
-    done = analyze("security", "--offline=true", f"--threshold={MOST_EXPOSED}", str(UNIT))
-    assert done.returncode == 0, done.stdout
+    for unit in (UNIT, UPDATE):
+        done = analyze("security", "--offline=true", f"--threshold={MOST_EXPOSED}", str(unit))
+        assert done.returncode == 0, done.stdout
 
 
 def test_camera_and_pins_stay_in_reach() -> None:
@@ -74,6 +79,14 @@ def test_it_never_waits_for_the_network_and_never_gives_up() -> None:
     assert "After=network.target" in lines
     assert not any("network-online" in line for line in lines)
     assert {"Type=notify", "NotifyAccess=main", "Restart=always", "StartLimitIntervalSec=0"} <= lines
+
+
+def test_bins_look_for_models_at_different_times_without_a_clock_and_sorting_comes_first() -> None:
+    timer, service = unit_lines(TIMER), unit_lines(UPDATE)
+    assert {"RandomizedDelaySec=6h", "OnBootSec=15min", "OnUnitInactiveSec=1d"} <= timer
+    assert not any(line.startswith("OnCalendar") for line in timer)
+    assert {"Nice=19", "IOSchedulingClass=idle", "OOMScoreAdjust=1000", "Type=oneshot"} <= service
+    assert {line for line in service if line.startswith(("User=", "Group=", "StateDirectory"))} <= unit_lines()
 
 
 def test_lgpio_has_a_folder_to_write_to() -> None:
