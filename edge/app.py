@@ -32,6 +32,7 @@ from edge.adapters.paho_publisher import BrokerSettings, PahoPublisher
 from edge.adapters.picamera import PiCamera
 from edge.adapters.pins import mock_pins, real_pins
 from edge.adapters.replay import ReplayCamera
+from edge.adapters.shadowing import Candidate, Shadowing
 from edge.adapters.site_keeper import KeeperSettings, SiteKeeper
 from edge.adapters.site_store import site_store
 from edge.adapters.sqlite_outbox import SqliteOutbox, read_outbox
@@ -58,7 +59,8 @@ from edge.presence import Settings as PresenceSettings
 from edge.presence import VisionTrigger
 from edge.reload import Reload, never, rejected
 from edge.reporter import Reporter
-from edge.state import BinState, Fill, Health, with_fault
+from edge.shadow import Limits
+from edge.state import BinState, Fill, Health, Shadow, Updates, with_fault
 from edge.verdict import Verdict
 from edge.version import VERSION
 from edge.wire import state_json
@@ -171,6 +173,7 @@ def opened(
         web = [stack.enter_context(closing(child)) for child in web_for(settings)]
         captures = [stack.enter_context(closing(capturing)) for capturing in capturing_for(settings, model)]
         updates = next((stack.enter_context(closing(child)) for child in updates_for(settings)), None)
+        shadows = [stack.enter_context(closing(shadow)) for shadow in shadows_for(settings, model, policy, keeper)]
         reporter = Reporter(
             first_state(settings, model.id, before),
             publish=lambda state: tell(state_json(state), delivery.publish_state, *(child.state for child in web)),
@@ -179,7 +182,7 @@ def opened(
             health=health_of(publisher, ModelWatch(settings.model.path / model.file, model.sha256), captures),
             now_s=time.monotonic(),
             fill=lambda: Fill(gauges.levels(), settings.fill.alert_at),
-            updates=lambda: updates.told() if updates else None,
+            updates=lambda: told_updates(updates, shadows),
         )
         yield Parts(
             camera=CoolingCamera(camera, lambda: reporter.hot),
@@ -195,7 +198,7 @@ def opened(
             model=model.id,
             clock=Clock(time.monotonic, wall_time, pi_health.clock_synced),
             new_id=new_id,
-            observers=[*web, *captures, *(make(lambda: reporter.state) for make in make_observers)],
+            observers=[*web, *captures, *shadows, *(make(lambda: reporter.state) for make in make_observers)],
             inbox=inbox_for(settings, publisher, web),
             ask_reload=lambda: (reload or never()).ask(settings, reporter),
             keeper=stack.enter_context(closing(keeper_for(settings, model))),
@@ -466,6 +469,42 @@ def updates_for(settings: Settings) -> Sequence[UpdateChild]:
         return ()
     start = update_starter(settings.model_dump_json(), os.environ)
     return (UpdateChild(start, Arrivals(ModelStore(settings.models_folder))),)
+
+
+def told_updates(updates: UpdateChild | None, shadows: Sequence[Shadowing]) -> Updates | None:
+    """For the state."""
+    if updates is None:
+        return None
+    found = [Shadow.of_comparison(it.comparison, it.limits) for it in shadows if it.comparison is not None]
+    return replace(updates.told(), shadow=next(iter(found), None))
+
+
+def shadows_for(settings: Settings, model: Manifest, sorts: Policy, keeper: ModelKeeper) -> Sequence[Shadowing]:
+    """What lets a new model answer beside the one that sorts; nothing where [update] does not want that."""
+    wanted = settings.update
+    if wanted.mode not in ("shadow", "auto"):
+        return ()
+
+    def open_candidate(folder: Path) -> Candidate:
+        with_it, classifier = open_package(settings, folder)
+        model = classifier.manifest
+        return Candidate(classifier, policy_for(with_it, model), rules_for(with_it, model).margin)
+
+    limits = Limits(
+        wanted.shadow_items, 24 * wanted.shadow_days, wanted.max_slower, more_abstentions=wanted.max_more_abstentions
+    )
+    return (
+        Shadowing(
+            keeper.store,
+            open_candidate,
+            against=model.sha256,
+            sorts=sorts,
+            limits=limits,
+            take=wanted.mode == "auto",
+            put_back=keeper.put_back,
+            monotonic_s=time.monotonic,
+        ),
+    )
 
 
 def capturing_for(settings: Settings, model: Manifest) -> Sequence[Capturing]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from edge.fill import is_full
 from edge.model import Fault, ModelId, Outcome, Problem, SortEvent
+from edge.shadow import Comparison, Limits
 
 HOT_C, COOL_C = 80.0, 75.0  # a Pi throttles itself at 80 to 85 degrees; the gap keeps the warning from flickering
 
@@ -80,6 +81,48 @@ class Fill:
 
 
 @dataclass(frozen=True, slots=True)
+class Shadow:
+    """A new model that answers beside the one that sorts, and moves nothing.
+
+    package: name and version.
+    result: comparing, or what came of it: fine, too_slow, abstains, failed.
+    items: how many were compared so far.
+    of: how many are to be; fewer where the time for it is over before.
+    same_label, same_compartment: how often both said the same (0..1).
+    unsure_old, unsure_new: how often each abstained (0..1).
+    old_ms, new_ms: what an answer usually takes.
+    """
+
+    package: str
+    result: str
+    items: int
+    of: int
+    same_label: float
+    same_compartment: float
+    unsure_old: float
+    unsure_new: float
+    old_ms: float
+    new_ms: float
+
+    @staticmethod
+    def of_comparison(comparison: Comparison, limits: Limits) -> Shadow:
+        """For people and programs: shares instead of counts."""
+        count = max(comparison.items, 1)
+        return Shadow(
+            package=comparison.package,
+            result=comparison.result.value,
+            items=comparison.items,
+            of=limits.items,
+            same_label=comparison.same_label / count,
+            same_compartment=comparison.same_compartment / count,
+            unsure_old=comparison.unsure_old / count,
+            unsure_new=comparison.unsure_new / count,
+            old_ms=comparison.old_ms,
+            new_ms=comparison.new_ms,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Updates:
     """What is known of newer models.
 
@@ -87,12 +130,14 @@ class Updates:
     checked: when it was looked at last (RFC 3339); null where it never was.
     ok: whether that look went well.
     message: what came of it, or what went wrong and what to do.
+    shadow: the last comparison of a new model; null where there was none.
     """
 
     looking: bool = False
     checked: str | None = None
     ok: bool = True
     message: str | None = None
+    shadow: Shadow | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,9 +58,9 @@ class ModelKeeper:
         self.package = SHIPPED
         return open_shipped()
 
-    def put_back(self, reason: str) -> None:
-        """What runs, or was to run, is not taken any more, and the one before it is."""
-        package = self.package
+    def put_back(self, reason: str, package: str | None = None) -> None:
+        """What runs, or was to run, or the package named, is not taken any more; the one before it is."""
+        package = package or self.package
         try:
             self.store.reject(package, reason)
         except UpdateError as error:

@@ -97,7 +97,7 @@ def test_an_empty_repository_and_the_model_that_runs_already(world: World) -> No
 def test_in_shadow_mode_it_becomes_the_candidate(world: World, tmp_path: Path) -> None:
     package = world.publisher.add("2.0")
     settings = bin_settings(tmp_path / "bin", world.server.url, world.publisher.root, mode="shadow")
-    assert "runs in shadow" in updater.update(settings)
+    assert "answers beside the model that sorts" in updater.update(settings)
     assert store_of(settings).candidate() == package
 
 

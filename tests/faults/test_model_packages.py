@@ -10,12 +10,14 @@ from broker_fixtures import wait_until
 from fakebin import quiet_reporter
 from tinymodel import COLOURS, write_tiny_model
 
-from edge import app, config
+from edge import app, config, shadow
+from edge.adapters import shadowing
 from edge.adapters.model_keeper import FAILING_S, LOOK_EVERY_S, MOST_TRIALS, PROVEN_S, ModelKeeper
 from edge.adapters.model_store import ModelStore
 from edge.errors import ModelError
 from edge.model import Fault, Problem
 from edge.model_choice import SHIPPED
+from edge.shadow import Result
 from edge.wire import parse_event
 
 NAN = "the model answers NaN"
@@ -139,6 +141,41 @@ def test_a_running_bin_changes_models_between_items_and_survives_a_bad_one(tmp_p
         process.wait_for_items(items + 2)
         assert last_version() == "2"
         assert "sha256" in store.rejected()["tiny-3"]
+    finally:
+        process.kill()
+
+
+@pytest.mark.slow
+def test_a_running_bin_compares_a_new_model_and_takes_it_over(tmp_path: Path) -> None:
+    """The real program, from the candidate to the first item that the new model sorted."""
+    shipped = write_tiny_model(tmp_path / "model")
+    store = ModelStore(tmp_path / "models")
+    write_tiny_model(store.path("tiny-2"), version="2")
+    store.propose("tiny-2")
+    (tmp_path / "root.json").touch()
+    update = f"""
+[update]
+mode = "auto"
+url = "{tmp_path}/stick"
+root = "{tmp_path}/root.json"
+shadow_items = 10
+max_slower = 100.0
+"""
+    pictures = coloured_pictures(tmp_path / "pictures", each=1)
+    process = BinProcess(tmp_path, config_text(shipped, pictures, 1, tmp_path, loop=True) + update)
+    process.start(SMARTBIN_MQTT__ENABLED="false")
+    settings = config.load(process.config, {})
+    try:
+        process.wait_for_items(1)
+
+        def versions() -> list[str]:
+            return [parse_event(stored.payload).model.version for stored in app.waiting_events(settings, 100_000)]
+
+        wait_until(lambda: versions()[-1] == "2", within_s=120)
+        assert versions()[:10] == ["1.0.0"] * 10
+        compared = shadow.parse(store.read(shadowing.FILE))
+        assert compared is not None
+        assert (compared.result, compared.same_label) == (Result.FINE, compared.items), "it is the same model"
     finally:
         process.kill()
 
