@@ -60,6 +60,15 @@ def with_head(backbone: keras.Model, labels: int, dropout: float = 0.0) -> keras
     return keras.Model(backbone.input, [logits, embedding], name=backbone.name)
 
 
+def grid(model: keras.Model) -> keras.KerasTensor:
+    """The features of every place, (n, h, w, c), whose mean is the embedding. Raises RecipeError: it has none."""
+    # Squeeze-and-excitation pools too, but before it.
+    pools = [layer for layer in model.layers if isinstance(layer, layers.GlobalAveragePooling2D)]
+    if not pools or pools[-1].output.shape != model.outputs[1].shape:
+        raise RecipeError(f"{model.name}: its embedding is no mean over places; set grid = 0 in [teaching].")
+    return pools[-1].input
+
+
 def take_head(model: keras.Model, weights: str) -> None:
     """The head of the whole model in this .keras file, where there is one and it is of as many labels."""
     if not weights.endswith(".keras"):

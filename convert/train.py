@@ -17,9 +17,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from convert import backbones, data, recipe
+from convert import backbones, data, distill, recipe
 from convert import run as runs
-from convert.distill import Teacher
 from convert.head import fit_head
 from convert.metrics import accuracy
 from convert.predict import predict
@@ -42,7 +41,7 @@ def train(dataset: data.Dataset, plan: recipe.Recipe, folder: Path, teacher: Pat
     fit_head(model, backbone, dataset, plan, folder)
     linear: Weights = model.get_weights()
     if plan.tune.sizes:
-        master = None if teacher is None else Teacher(teacher, len(dataset.labels), backbones.FEATURES)
+        master = None if teacher is None else distill.teacher(teacher, dataset.labels, plan.teaching)
         tune(model, dataset, plan, folder, master)
         choose_blend(model, linear, dataset, plan)
     temporary = folder / "unfinished.keras"
@@ -86,7 +85,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--recipe", default="garbage10-efficientnet-lite2", help="a name or a .toml file (%(default)s)")
     parser.add_argument("--weights", metavar="W", help="imagenet, none, or a file; instead of the recipe's")
     parser.add_argument(
-        "--teacher", type=Path, metavar="FILE", help="learn from this model too: the model.keras of a finished run"
+        "--teacher",
+        type=Path,
+        metavar="MODEL",
+        help="learn from this model too: the model.keras of a finished run, or a model folder",
     )
     parser.add_argument("--out", required=True, type=Path, metavar="RUN", help="the folder of this run")
     parser.set_defaults(run=_run)

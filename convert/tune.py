@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import keras
 import numpy as np
 from numpy.typing import NDArray
@@ -72,8 +73,9 @@ def tune(model: keras.Model, dataset: Dataset, recipe: Recipe, run: Path, teache
 
 
 def _compiled(model: keras.Model, recipe: Recipe, *, taught: bool) -> keras.Model:
-    """The model as it is trained: its logits on the labels, or both outputs on labels and teacher."""
-    trainee = keras.Model(model.input, model.outputs if taught else model.outputs[0])
+    """The model as it is trained: its logits on the labels, or all that the teacher speaks of on labels and teacher."""
+    grid = [backbones.grid(model)] if taught and recipe.teaching.grid else []
+    trainee = keras.Model(model.input, [*model.outputs, *grid] if taught else model.outputs[0])
     optimizer = keras.optimizers.AdamW(recipe.tune.rate, weight_decay=recipe.tune.weight_decay)
     smoothing = recipe.tune.label_smoothing
     if taught:
@@ -88,8 +90,9 @@ def _train(trainee: keras.Model, batch: Batch) -> float:
     if batch.lesson is None:
         return float(trainee.train_on_batch(batch.images, batch.targets, sample_weight=batch.weights))
     answers = np.concatenate([batch.targets, batch.lesson.logits], axis=1)
-    weights = [batch.weights, np.ones_like(batch.weights)]
-    result = trainee.train_on_batch(batch.images, [answers, batch.lesson.features], sample_weight=weights)
+    targets = [answers, batch.lesson.features, *([] if batch.lesson.grid is None else [batch.lesson.grid])]
+    weights = [batch.weights, *(np.ones_like(batch.weights) for _ in targets[1:])]
+    result = trainee.train_on_batch(batch.images, targets, sample_weight=weights)
     return float(result[0] if isinstance(result, list | tuple) else result)
 
 
@@ -99,13 +102,15 @@ def plateaued(scores: Sequence[float], patience: int) -> bool:
 
 
 def _judge(state: _State, per_epoch: int, dataset: Dataset, recipe: Recipe) -> bool:
-    """After each epoch, the accuracy of the mean weights on the validation part; whether to stop."""
+    """After each epoch, the accuracy of the mean weights on the validation part, seen as trained; whether to stop."""
     held = dataset.indices(VALIDATION)
     while len(state.scores) < state.step // per_epoch:
+        side = recipe.tune.sizes[len(state.scores)]
         with state.mean_in_place() as model:
-            score = accuracy(predict(model, dataset, held, recipe.model.size), dataset.truth[held])
+            score = accuracy(predict(model, dataset, held, side), dataset.truth[held])
         state.scores.append(score)
-        print(f"epoch {len(state.scores)}: {score:.2%} of the validation labels", file=sys.stderr, flush=True)
+        said = f"epoch {len(state.scores)}: {score:.2%} of the validation labels at {side} px"
+        print(said, file=sys.stderr, flush=True)
     return plateaued(state.scores, recipe.tune.patience)
 
 
@@ -121,15 +126,15 @@ def steps_per_epoch(dataset: Dataset, recipe: Recipe) -> int:
     return max(1, len(dataset.indices(TRAIN)) // recipe.tune.batch)
 
 
-def make_batch(dataset: Dataset, recipe: Recipe, step: int, weights: NDArray[np.float32]) -> Batch:
-    """The batch of one step: the same whenever it is asked for. weights: of each label.
+def make_batch(dataset: Dataset, recipe: Recipe, step: int, weights: NDArray[np.float32], least_px: int = 0) -> Batch:
+    """The batch of one step: the same whenever it is asked for. weights: of each label. least_px: of its pictures.
 
     A share of the pictures is replaced by empty trays, whose target is every label alike: a tray is no thing.
     """
     epoch, place = divmod(step, steps_per_epoch(dataset, recipe))
     order = np.random.default_rng([recipe.seed, epoch]).permutation(dataset.indices(TRAIN))
     chosen = order[place * recipe.tune.batch : (place + 1) * recipe.tune.batch]
-    random, side = np.random.default_rng([recipe.seed, 1, step]), recipe.tune.sizes[epoch]
+    random, side = np.random.default_rng([recipe.seed, 1, step]), max(recipe.tune.sizes[epoch], least_px)
     empty = random.random(len(chosen)) < recipe.tune.empty
     views = [
         empty_tray(side, recipe.augment, random)
@@ -158,10 +163,11 @@ def _batches(
 ) -> Iterator[Batch]:
     """The batches of the steps start..total; the next ones are made while the current one is trained on."""
     weights = class_weights(dataset.truth[dataset.indices(TRAIN)], len(dataset.labels), recipe.tune.balance)
+    per_epoch = steps_per_epoch(dataset, recipe)
 
     def make(step: int) -> Batch:
-        batch = make_batch(dataset, recipe, step, weights)
-        return batch if teacher is None else replace(batch, lesson=teacher.teach(batch.images))
+        batch = make_batch(dataset, recipe, step, weights, 0 if teacher is None else teacher.size)
+        return batch if teacher is None else _taught(batch, teacher, recipe.tune.sizes[step // per_epoch])
 
     with ThreadPoolExecutor(1) as pool:
         queue = []
@@ -170,6 +176,13 @@ def _batches(
                 queue.append(pool.submit(make, step))
             if step >= start + _BATCHES_AHEAD:
                 yield queue.pop(0).result()
+
+
+def _taught(batch: Batch, teacher: Teacher, side: int) -> Batch:
+    """With the teacher's word on its pictures, and these as the pupil is shown them."""
+    lesson = teacher.teach(batch.images, side)
+    small = [cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA) for image in batch.images]
+    return replace(batch, images=np.stack(small).astype(np.float32), lesson=lesson)
 
 
 class _State:

@@ -1,4 +1,7 @@
-"""Distillation: a pupil that knows nothing learns from the teacher alone, and a stranger is refused as teacher."""
+"""Distillation: a pupil that knows nothing learns from the teacher alone, and a stranger is refused as teacher.
+
+A model folder teaches what a bin with it would say; the features of every place shrink to the pupil's grid.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,12 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from tinymodel import COLOURS
 
-from convert.distill import Teacher, losses
+from convert.distill import KerasTeacher, PackagedTeacher, losses, shrink_grid, teacher
 from convert.errors import RecipeError
 from convert.recipe import Teaching
+from edge.adapters.litert import LiteRtClassifier
 
 
 def small_model(path: Path, labels: int = 3, features: int = 5, seed: int = 0) -> Path:
@@ -41,11 +46,11 @@ def test_without_a_share_only_the_labels_count() -> None:
 
 
 def test_a_pupil_learns_what_the_teacher_answers(tmp_path: Path) -> None:
-    teacher = Teacher(small_model(tmp_path / "teacher.keras"), 3, 5)
+    master = KerasTeacher(small_model(tmp_path / "teacher.keras"), 3, Teaching(), 5)
     pupil = keras.models.load_model(small_model(tmp_path / "pupil.keras", seed=1), compile=False)
     pupil.compile(keras.optimizers.Adam(0.01), losses(0.0, Teaching(share=1.0)))
     images = np.random.default_rng(0).uniform(0, 255, (64, 8, 8, 3)).astype(np.float32)
-    lesson = teacher.teach(images)
+    lesson = master.teach(images, 8)
     truth = [np.concatenate([np.zeros((64, 3), np.float32), lesson.logits], axis=1), lesson.features]
     first, *_, last = (np.sum(pupil.train_on_batch(images, truth)) for _ in range(150))
     assert last < first / 10
@@ -55,10 +60,62 @@ def test_a_pupil_learns_what_the_teacher_answers(tmp_path: Path) -> None:
 def test_a_teacher_of_other_labels_or_features_is_refused(tmp_path: Path, labels: int, features: int) -> None:
     path = small_model(tmp_path / "teacher.keras")
     with pytest.raises(RecipeError, match="needed"):
-        Teacher(path, labels, features)
+        KerasTeacher(path, labels, Teaching(), features)
 
 
 def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
     (tmp_path / "teacher.keras").write_bytes(b"no model")
     with pytest.raises(RecipeError, match=r"model\.keras of a finished run"):
-        Teacher(tmp_path / "teacher.keras", 3, 5)
+        teacher(tmp_path / "teacher.keras", ("a", "b", "c"), Teaching())
+
+
+def placed_model(path: Path) -> Path:
+    """Its embedding is the mean of 4 x 4 places of a picture of 8 x 8."""
+    image = keras.Input((8, 8, 3))
+    embedding = layers.GlobalAveragePooling2D()(layers.Conv2D(5, 2, 2)(layers.Rescaling(1 / 255)(image)))
+    keras.Model(image, [layers.Dense(3)(embedding), embedding]).save(path)
+    return path
+
+
+def test_the_features_of_every_place_are_taught_on_the_pupils_grid(tmp_path: Path) -> None:
+    master = KerasTeacher(placed_model(tmp_path / "teacher.keras"), 3, Teaching(grid=1.0, size=8), 5)
+    images = np.random.default_rng(0).uniform(0, 255, (2, 8, 8, 3)).astype(np.float32)
+    lesson = master.teach(images, 64)
+    assert master.size == 8
+    assert lesson.grid is not None
+    assert lesson.grid.shape == (2, 2, 2, 5)
+    assert np.allclose(lesson.grid.mean(axis=(1, 2)), lesson.features, atol=1e-5)
+    assert not np.allclose(lesson.grid[:, 0, 0], lesson.features, atol=1e-3)
+    *_, near = losses(0.0, Teaching(grid=2.0))
+    assert np.allclose(near(lesson.grid, 0 * lesson.grid), 2, atol=1e-3)
+
+
+def test_a_cell_of_the_grid_is_the_mean_of_what_it_covers() -> None:
+    grid = np.arange(3, dtype=np.float32)[None, :, None, None] * np.ones((1, 3, 3, 1), np.float32)
+    assert np.allclose(shrink_grid(grid, 2)[0, :, 0, 0], [1 / 3, 5 / 3])
+    assert np.allclose(shrink_grid(grid, 3), grid)
+
+
+def test_a_model_without_places_cannot_teach_them(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="grid = 0"):
+        KerasTeacher(small_model(tmp_path / "teacher.keras"), 3, Teaching(grid=1.0), 5)
+
+
+def test_a_model_folder_teaches_what_the_bin_would_say(tiny_model: Path) -> None:
+    labels = tuple(reversed(COLOURS))
+    master = PackagedTeacher(tiny_model, labels, Teaching(), 12)
+    picture = np.full((master.size, master.size, 3), 100.4, np.float32)
+    lesson = master.teach(picture[np.newaxis], 32)
+    said = LiteRtClassifier(tiny_model).classify(np.full(picture.shape, 100, np.uint8))
+    assert np.array_equal(lesson.logits[0], said.logits[::-1])
+    assert said.embedding is not None
+    assert np.array_equal(lesson.features[0], said.embedding)
+
+
+def test_a_model_folder_of_other_labels_or_asked_for_places_is_refused(tiny_model: Path) -> None:
+    with pytest.raises(RecipeError, match=r"knows .*a model of a, b"):
+        teacher(tiny_model, ("a", "b"), Teaching())
+    with pytest.raises(RecipeError, match="of 1280 numbers"):
+        teacher(tiny_model, tuple(COLOURS), Teaching())
+    with pytest.raises(RecipeError, match="grid = 0"):
+        PackagedTeacher(tiny_model, tuple(COLOURS), Teaching(grid=1.0), 12)

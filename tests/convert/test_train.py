@@ -16,7 +16,7 @@ from convert.errors import RecipeError
 from convert.head import class_weights
 from convert.metrics import accuracy
 from convert.predict import predict
-from convert.recipe import Recipe, Tune
+from convert.recipe import Recipe, Teaching, Tune
 from convert.split import TRAIN
 
 PLAN = Recipe.model_validate(
@@ -197,6 +197,7 @@ def test_a_network_from_nothing_is_taught_and_its_statistics_survive_a_stop(
             "model": PLAN.model.model_copy(update={"weights": "none"}),
             "head": PLAN.head.model_copy(update={"steps": 0}),
             "tune": PLAN.tune.model_copy(update=changes),
+            "teaching": Teaching(grid=1.0, size=48),
         }
     )
     teacher = trained / run.MODEL
