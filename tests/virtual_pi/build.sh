@@ -186,6 +186,7 @@ install_board() {
     install -D -m 0644 -t "$root/etc/udev/rules.d" "$board"/*.rules
     install -D -m 0644 -t "$root/etc/modules-load.d" "$board/board.modules.conf"
     install -D -m 0644 -t "$root/etc/modprobe.d" "$board/vivid.conf"
+    install -D -m 0644 -t "$root/etc/systemd/system/systemd-modules-load.service.d" "$board/modules-load.conf"
     install -D -m 0644 -t "$root/etc/systemd/network" "$board/eth.network"
     install -D -m 0644 -t "$root/etc/systemd/system/smart-bin.service.d" "$board/virtual.conf"
     cp "$CACHE"/lgpio/* "$root/usr/lib/python3/dist-packages/"
