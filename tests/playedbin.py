@@ -17,6 +17,7 @@ from tinymodel import write_tiny_model
 
 from edge import config
 from edge.adapters.web_child import starter
+from edge.commands import Answer
 from edge.feed import LARGEST, Kind, Packet, pack, unpack
 from edge.model import ModelId
 from edge.snapshot import jpeg
@@ -90,7 +91,9 @@ class PlayedBin:
                 self.wanted.append(json.loads(command.data))
                 if name in ("pause", "resume"):
                     self.become(paused(self.state, name == "pause"))
-                reply = {"command": name, "id": self.wanted[-1]["id"], "ok": True, **self.answers.get(name, {})}
+                reply = json.loads(state_json(Answer(name, self.wanted[-1]["id"], ok=True))) | self.answers.get(
+                    name, {}
+                )
                 line.send(pack(Packet(Kind.REPLY, json.dumps(reply).encode())))
 
 

@@ -124,7 +124,7 @@ def paths() -> Document:
             "Items kept to be labelled: the most useful first, of labelled ones the label given last first",
             {"application/json": {"schema": _CAPTURES}},
             {"400": "nothing that can be", "503": "the disk does not answer"},
-            parameter("after", "query", {"type": "string"}),
+            parameter("after", "query", {"type": "string", "description": "the `next` of an earlier answer"}),
             parameter("limit", "query", _SOME),
             parameter("labelled", "query", {"type": "boolean"}),
             parameter("label", "query", {"type": "string"}),
@@ -177,7 +177,10 @@ def _label() -> Document:
     schema["properties"]["changes"]["items"] = schema.pop("$defs")["Change"]
     return {
         "summary": "Say what kept items are; a change that cannot be made does not keep the others from it",
-        "requestBody": {"content": {"application/json": {"schema": schema, "example": json.loads(EXAMPLE)}}},
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": schema, "example": json.loads(EXAMPLE)}},
+        },
         "responses": {
             "200": {"description": "each result by itself", "content": {"application/json": {"schema": _RESULTS}}},
             **problems(told, locked=False),

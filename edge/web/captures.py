@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -30,6 +30,13 @@ BY = "page"
 Result = TypeVar("Result")
 
 
+def _number(found: object) -> object:
+    """Not true and not "1", which pydantic takes for numbers, but 1.0, which JSON does."""
+    if isinstance(found, bool | str):
+        raise ValueError("write a whole number")
+    return found
+
+
 class Change(BaseModel):
     """One label set or, with null, taken away. revision: the item's as it was seen; null overrules what there is."""
 
@@ -37,7 +44,7 @@ class Change(BaseModel):
 
     item_id: Annotated[str, Field(pattern=ITEM_ID)]
     label: Annotated[str, Field(max_length=200)] | None
-    revision: Annotated[int, Field(ge=0, le=2**31)] | None = None
+    revision: Annotated[int, Field(ge=0, le=2**31), BeforeValidator(_number)] | None = None
 
 
 class Changes(BaseModel):
