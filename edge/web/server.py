@@ -23,6 +23,7 @@ from edge.verdict import Verdict, VerdictOutcome, to_json_dict
 from edge.web import openapi
 from edge.web.asking import Asker
 from edge.web.counting import CONTENT_TYPE, Counts
+from edge.web.crowd import Crowd
 from edge.web.limits import Limiter, Rate
 from edge.web.passwords import Password, address_of, too_many
 from edge.web.problems import ApiError, on_api_error, on_http_error, response
@@ -76,7 +77,7 @@ def create(
         Mount("/pages", StaticFiles(directory=PAGES)),
     ]
     handlers = {ApiError: on_api_error, HTTPException: on_http_error, ModelError: _on_model_error}
-    return Starlette(routes=routes, exception_handlers=handlers, middleware=[Middleware(_Headers)])
+    return Starlette(routes=routes, exception_handlers=handlers, middleware=[Middleware(_Headers), Middleware(Crowd)])
 
 
 class _Api:

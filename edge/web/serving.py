@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 from edge.errors import ConfigError
 from edge.web.patience import PatientProtocol
 
-MOST_CONNECTIONS = 128
+BACKLOG = 128  # also how many are let in before any of them is heard
 KEEP_ALIVE_S = 15
 STOP_WITHIN_S = 1
 
@@ -21,7 +21,7 @@ def listen(host: str, port: int) -> socket.socket:
     """A listening socket. Raises ConfigError: the port is taken, may not be had, or the host is not ours."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=MOST_CONNECTIONS)
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise ConfigError(
             [f"cannot listen on {host}:{port} ({error.strerror or error}); choose another --port or --host"]
@@ -35,7 +35,7 @@ def serve(app: ASGIApp, listener: socket.socket, ready: Callable[[], None]) -> N
 
 def configured(app: ASGIApp) -> uvicorn.Config:
     """What is the same wherever it runs."""
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # what it does is said by those who call
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)  # whoever sends nonsense must not fill the journal
     return uvicorn.Config(
         app,
         http=PatientProtocol,
@@ -44,7 +44,7 @@ def configured(app: ASGIApp) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
-        limit_concurrency=MOST_CONNECTIONS,
+        backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=STOP_WITHIN_S,
     )

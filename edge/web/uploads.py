@@ -18,6 +18,7 @@ from edge.web.problems import ApiError
 MAX_BYTES = 10_000_000  # of one request
 MAX_FILES = 20
 MOST_HELD = 40_000_000  # bytes of all requests at a time
+MOST_SENDING = 64  # requests: who sends slowly keeps nobody from looking at something else
 WITHIN_S = 30.0  # to send it all
 _UNNAMED = "image"
 
@@ -36,29 +37,36 @@ Take = Callable[[int], None]
 class Room:
     """How much all that is being uploaded may take together: many requests of few bytes, or few of many."""
 
-    def __init__(self, most_bytes: int = MOST_HELD) -> None:
+    def __init__(self, most_bytes: int = MOST_HELD, most_sending: int = MOST_SENDING) -> None:
         self._free = most_bytes
+        self._places = most_sending
 
     @contextmanager
     def shared(self) -> Iterator[Take]:
-        """Yields what takes a number of bytes until the end, or raises ApiError 503."""
+        """Yields what takes a number of bytes until the end. Both raise ApiError 503."""
         taken = 0
 
         def take(count: int) -> None:
             nonlocal taken
             if count > self._free:
-                raise ApiError(
-                    HTTPStatus.SERVICE_UNAVAILABLE,
-                    "too much is being uploaded; ask again",
-                    headers={"Retry-After": "2"},
-                )
+                raise _too_much()
             self._free -= count
             taken += count
 
+        if not self._places:
+            raise _too_much()
+        self._places -= 1
         try:
             yield take
         finally:
+            self._places += 1
             self._free += taken
+
+
+def _too_much() -> ApiError:
+    return ApiError(
+        HTTPStatus.SERVICE_UNAVAILABLE, "too much is being uploaded; ask again", headers={"Retry-After": "2"}
+    )
 
 
 async def uploads(

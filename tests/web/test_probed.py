@@ -1,6 +1,6 @@
-"""schemathesis asks the real servers whatever their OpenAPI documents allow and forbid: every answer must be as described.
+"""schemathesis asks the real servers what their OpenAPI documents allow and forbid: every answer must be as described.
 
-The same cases at every run. More of them by hand: SMARTBIN_PROBES=1000 make test PYTEST_ARGS="tests/web/test_probed.py -s"
+The same cases at every run. More of them: SMARTBIN_PROBES=300 make test PYTEST_ARGS="tests/web/test_probed.py -s"
 """
 
 from __future__ import annotations

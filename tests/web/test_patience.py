@@ -1,0 +1,179 @@
+"""Clients that are slow, silent or many, against the real server on a real socket."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+
+import pytest
+import uvicorn
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from edge.web.crowd import Crowd
+from edge.web.patience import PatientProtocol
+from edge.web.serving import configured, listen
+
+ASKED = b"GET / HTTP/1.1\r\nHost: b\r\n\r\n"
+WITHIN_S = 30.0
+
+
+@dataclass(frozen=True)
+class Running:
+    server: uvicorn.Server
+    port: int
+
+    @property
+    def connections(self) -> int:
+        return len(self.server.server_state.connections)
+
+    async def connect(self, said: bytes = b"") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        writer.write(said)
+        return reader, writer
+
+
+@asynccontextmanager
+async def running(app: ASGIApp) -> AsyncIterator[Running]:
+    with listen("127.0.0.1", 0) as listener:
+        server = uvicorn.Server(configured(app))
+        serving = asyncio.create_task(server.serve([listener]))
+        try:
+            yield Running(server, listener.getsockname()[1])
+        finally:
+            server.should_exit = True
+            await serving
+
+
+def says(body: bytes) -> ASGIApp:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
+        await send({"type": "http.response.body", "body": body})
+
+    return app
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(WITHIN_S):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def run(test: Callable[[], Awaitable[None]]) -> None:
+    async def bounded() -> None:
+        async with asyncio.timeout(2 * WITHIN_S):
+            await test()
+
+    asyncio.run(bounded())
+
+
+@contextmanager
+def deaf(port: int) -> Iterator[socket.socket]:
+    """A client that takes hardly anything."""
+    with socket.socket() as line:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        line.connect(("127.0.0.1", port))
+        line.sendall(ASKED)
+        yield line
+
+
+def test_who_never_reads_the_answer_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PatientProtocol, "read_within_s", 0.1)
+
+    async def test() -> None:
+        async with running(says(b"x" * 20_000_000)) as it:
+            with deaf(it.port):
+                await until(lambda: it.server.server_state.total_requests == 1)
+                await until(lambda: it.connections == 0)
+
+    run(test)
+
+
+def test_who_reads_slowly_but_reads_gets_it_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PatientProtocol, "read_within_s", WITHIN_S)
+
+    async def test() -> None:
+        async with running(says(b"x" * 5_000_000)) as it:
+            reader, writer = await it.connect(ASKED)
+            got = 0
+            while got < 5_000_000:
+                got += len(await reader.read(50_000))
+                await asyncio.sleep(0)
+            writer.close()
+
+    run(test)
+
+
+def test_of_many_who_say_nothing_the_first_give_way_and_who_asks_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PatientProtocol, "room_from", 4)
+    monkeypatch.setattr(PatientProtocol, "patience_s", 0.0)
+
+    async def test() -> None:
+        async with running(says(b"fine")) as it:
+            silent = [await it.connect() for _ in range(4)]
+            await until(lambda: it.connections == 4)
+            reader, writer = await it.connect(ASKED)
+            assert (await reader.readline()).endswith(b"200 OK\r\n")
+            assert await silent[0][0].read() == b"", "the one that waited longest"
+            assert it.connections == 4
+            for _, one in [*silent, (reader, writer)]:
+                one.close()
+
+    run(test)
+
+
+def test_there_are_never_more_connections_than_a_process_may_have_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PatientProtocol, "room_from", 4)
+    monkeypatch.setattr(PatientProtocol, "most_connections", 8)
+
+    async def test() -> None:
+        async with running(says(b"fine")) as it:
+            silent = [await it.connect() for _ in range(40)]
+            ended = [asyncio.create_task(reader.read()) for reader, _ in silent]
+            await until(lambda: sum(task.done() for task in ended) == 32)
+            assert it.connections == 8
+            for _, one in silent:
+                one.close()
+
+    run(test)
+
+
+# How many are answered at a time
+
+
+def test_who_comes_to_a_crowd_is_told_to_come_back_and_the_next_is_answered() -> None:
+    async def test() -> None:
+        let_go = asyncio.Event()
+
+        async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+            await let_go.wait()
+            await says(b"fine")(scope, receive, send)
+
+        crowd = Crowd(slow, most=2)
+        inside = [asyncio.create_task(ask(crowd, "/")) for _ in range(2)]
+        await asyncio.sleep(0)
+        told = await ask(crowd, "/")
+        assert told[0]["status"] == 503
+        assert dict(told[0]["headers"])[b"content-type"] == b"application/problem+json"
+        assert dict(told[0]["headers"])[b"retry-after"] == b"2"
+        well = asyncio.create_task(ask(crowd, "/healthz"))
+        let_go.set()
+        assert [(await task)[0]["status"] for task in (*inside, well)] == [200] * 3
+        assert (await ask(crowd, "/"))[0]["status"] == 200
+
+    run(test)
+
+
+async def ask(app: ASGIApp, path: str) -> list[Message]:
+    answer = list[Message]()
+
+    async def send(message: Message) -> None:
+        answer.append(message)
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    await app({"type": "http", "path": path, "method": "GET", "headers": []}, receive, send)
+    return answer
