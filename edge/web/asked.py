@@ -1,25 +1,33 @@
-"""What a request asks for, read and checked: a small JSON object, numbers, words. Raises ApiError 400."""
+"""What a request asks for, read and checked: a small JSON object, numbers, words. Raises ApiError 400, 408."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from edge.web.problems import ApiError
+from edge.web.uploads import WITHIN_S
 
 
 async def json_object(request: Request, most_bytes: int, example: str) -> dict[str, Any]:
     """The body; none is an empty one. What is too large is not read to its end."""
     body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > most_bytes:
-            break
+    try:
+        async with asyncio.timeout(WITHIN_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > most_bytes:
+                    break
+    except TimeoutError as error:
+        raise ApiError(HTTPStatus.REQUEST_TIMEOUT, f"the body did not arrive within {WITHIN_S:g} s") from error
+    except ClientDisconnect as error:
+        raise ApiError(HTTPStatus.BAD_REQUEST, "the connection ended early") from error
     try:
         found = json.loads(body or b"{}") if len(body) <= most_bytes else None
     except (ValueError, RecursionError):

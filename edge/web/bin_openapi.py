@@ -147,6 +147,7 @@ def _command() -> Document:
         "401": "the password is missing or wrong",
         "403": "commands are off, or a page of another site asked",
         "404": "there is no such command",
+        "408": "the body did not arrive in time",
         "429": "too many commands, or too many wrong passwords",
         "503": "the bin does not answer",
     }
@@ -171,6 +172,7 @@ def _label() -> Document:
         "400": f"not such a body, more than {MOST_CHANGES} changes, or more than {MOST_BYTES} bytes",
         "401": "the password is missing or wrong",
         "403": "commands are off, or a page of another site asked",
+        "408": "the body did not arrive in time",
         "429": "too many wrong passwords",
     }
     schema = Changes.model_json_schema(ref_template="#/components/schemas/{model}")

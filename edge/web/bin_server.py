@@ -33,7 +33,7 @@ from edge.web.item_metrics import ItemMetrics
 from edge.web.limits import Rate
 from edge.web.passwords import Password, read_password
 from edge.web.server import Services, create, page
-from edge.web.serving import configured, listen
+from edge.web.serving import Server, configured, listen
 from edge.web.tray import Tray
 from edge.web.view import View
 
@@ -116,9 +116,9 @@ def _sender(line: socket.socket) -> Callable[[Packet], bool]:
     return send
 
 
-class _Server(uvicorn.Server):
+class _Server(Server):
     def __init__(self, settings: uvicorn.Config, view: View) -> None:
-        super().__init__(settings)
+        super().__init__(settings, lambda: None)
         self._view = view
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

@@ -1,6 +1,4 @@
-"""Connections that say nothing, say it too slowly, or never read what they are told are ended, and those that only wait
-give way when there are many: otherwise a few hundred of them keep everybody out.
-"""
+"""Connections that say nothing, say it too slowly, or never read what they are told, are ended."""
 
 from __future__ import annotations
 
@@ -11,21 +9,17 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEADERS_WITHIN_S = 10.0
 READ_WITHIN_S = 30.0
-MOST_CONNECTIONS = 512  # well below 1024, the files that a process may have open
-ROOM_FROM = 128  # connections; from here on those give way that wait for longer than PATIENCE_S
-PATIENCE_S = 1.0  # a request that is on its way is here within it
 
 
 class PatientProtocol(H11Protocol):
     """uvicorn's own, with limits on how long the head of a request and the reading of an answer may take.
 
-    Bodies: see uploads.
+    Bodies: see uploads. Implements door.Guest.
     """
 
     headers_within_s = HEADERS_WITHIN_S
     read_within_s = READ_WITHIN_S
-    most_connections, room_from, patience_s = MOST_CONNECTIONS, ROOM_FROM, PATIENCE_S
-    waits_since_s = 0.0
+    _since_s = 0.0
     _deadline: asyncio.TimerHandle | None = None
     _unread: asyncio.TimerHandle | None = None
 
@@ -33,11 +27,11 @@ class PatientProtocol(H11Protocol):
         """The time runs."""
         super().connection_made(transport)
         transport.set_write_buffer_limits(high=0)  # to be told as soon as something is not taken
+        self._since_s = self.loop.time()
         self._watch()
-        self._make_room()
 
     def data_received(self, data: bytes) -> None:
-        """The time ends with the head, and runs again with the first byte of the next one."""
+        """The time ends with the head."""
         super().data_received(data)
         self._watch()
 
@@ -50,47 +44,48 @@ class PatientProtocol(H11Protocol):
     def resume_writing(self) -> None:
         """It was read."""
         super().resume_writing()
-        self._unread = _cancelled(self._unread)
+        self._has_read()
 
     def on_response_complete(self) -> None:
         """From now on it waits."""
-        self.waits_since_s = self.loop.time()
+        self._since_s = self.loop.time()
         super().on_response_complete()
+        self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """No time runs."""
-        self._deadline, self._unread = _cancelled(self._deadline), _cancelled(self._unread)
+        self._forget()
+        self._has_read()
         super().connection_lost(exc)
 
     @property
-    def waits(self) -> bool:
-        """Whether nothing is being answered."""
+    def waits_since_s(self) -> float | None:
+        """See Guest."""
         cycle: Any = self.cycle  # None until the first request
-        return cycle is None or bool(cycle.response_complete)
+        return self._since_s if cycle is None or cycle.response_complete else None
+
+    def leave(self) -> None:
+        """See Guest."""
+        self.connections.discard(self)  # else it counts until the loop comes to it
+        self.transport.close()
 
     def _watch(self) -> None:
-        if not self.waits:
-            self._deadline = _cancelled(self._deadline)
+        if self.waits_since_s is None:
+            self._forget()
         elif self._deadline is None:
             self._deadline = self.loop.call_later(self.headers_within_s, self._give_up)
 
     def _give_up(self) -> None:
         self._deadline = None
-        if self.waits:
+        if self.waits_since_s is not None:
             self.transport.close()
 
-    def _make_room(self) -> None:
-        self.waits_since_s = self.loop.time()
-        if len(self.connections) <= self.room_from:
-            return
-        waiting = [one for one in self.connections if isinstance(one, PatientProtocol) and one.waits]
-        oldest = min(waiting, key=lambda one: one.waits_since_s)
-        waited_s = self.waits_since_s - oldest.waits_since_s
-        if len(self.connections) > self.most_connections or waited_s > self.patience_s:
-            self.connections.discard(oldest)  # else it is chosen again until it is gone
-            oldest.transport.close()
+    def _forget(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
 
-
-def _cancelled(timer: asyncio.TimerHandle | None) -> None:
-    if timer is not None:
-        timer.cancel()
+    def _has_read(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None

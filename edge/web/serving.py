@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 from collections.abc import Callable
@@ -10,10 +11,10 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from edge.errors import ConfigError
-from edge.web.patience import PatientProtocol
+from edge.web.door import Door
+from edge.web.patience import HEADERS_WITHIN_S, PatientProtocol
 
-BACKLOG = 128  # also how many are let in before any of them is heard
-KEEP_ALIVE_S = 15
+BACKLOG = 2048  # who waits here has not been heard, but nothing is kept of it
 STOP_WITHIN_S = 1
 
 
@@ -30,7 +31,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 def serve(app: ASGIApp, listener: socket.socket, ready: Callable[[], None]) -> None:
     """Until SIGTERM or SIGINT. ready: called once requests are answered."""
-    _Server(configured(app), ready).run([listener])
+    Server(configured(app), ready).run([listener])
 
 
 def configured(app: ASGIApp) -> uvicorn.Config:
@@ -44,17 +45,31 @@ def configured(app: ASGIApp) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
-        backlog=BACKLOG,
-        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_keep_alive=round(HEADERS_WITHIN_S),
         timeout_graceful_shutdown=STOP_WITHIN_S,
     )
 
 
-class _Server(uvicorn.Server):
-    def __init__(self, settings: uvicorn.Config, ready: Callable[[], None]) -> None:
+class Server(uvicorn.Server):
+    """uvicorn's own behind a Door. ready: called once requests are answered."""
+
+    def __init__(self, settings: uvicorn.Config, ready: Callable[[], None], door: Callable[..., Door] = Door) -> None:
         super().__init__(settings)
         self._ready = ready
+        self._door = door(lambda: self.server_state.connections)
+        self._open: list[asyncio.Task[None]] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        """See uvicorn.Server."""
+        await super().startup([])
+        self._open = [asyncio.create_task(self._door.keep(listener, self._connection)) for listener in sockets or []]
         self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """See uvicorn.Server."""
+        for task in self._open:
+            task.cancel()
+        await super().shutdown(sockets)
+
+    def _connection(self) -> asyncio.Protocol:
+        return PatientProtocol(self.config, self.server_state, self.lifespan.state)

@@ -7,14 +7,15 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
-import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from edge.web.crowd import Crowd
+from edge.web.door import MOST_CONNECTIONS, ROOM_FROM, Door
 from edge.web.patience import PatientProtocol
-from edge.web.serving import configured, listen
+from edge.web.serving import Server, configured, listen
 
 ASKED = b"GET / HTTP/1.1\r\nHost: b\r\n\r\n"
 WITHIN_S = 30.0
@@ -22,7 +23,7 @@ WITHIN_S = 30.0
 
 @dataclass(frozen=True)
 class Running:
-    server: uvicorn.Server
+    server: Server
     port: int
 
     @property
@@ -36,9 +37,9 @@ class Running:
 
 
 @asynccontextmanager
-async def running(app: ASGIApp) -> AsyncIterator[Running]:
+async def running(app: ASGIApp, most: int = MOST_CONNECTIONS, room_from: int = ROOM_FROM) -> AsyncIterator[Running]:
     with listen("127.0.0.1", 0) as listener:
-        server = uvicorn.Server(configured(app))
+        server = Server(configured(app), lambda: None, partial(Door, most=most, room_from=room_from))
         serving = asyncio.create_task(server.serve([listener]))
         try:
             yield Running(server, listener.getsockname()[1])
@@ -107,11 +108,10 @@ def test_who_reads_slowly_but_reads_gets_it_all(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_of_many_who_say_nothing_the_first_give_way_and_who_asks_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(PatientProtocol, "room_from", 4)
-    monkeypatch.setattr(PatientProtocol, "patience_s", 0.0)
+    monkeypatch.setattr("edge.web.door.PATIENCE_S", 0.0)
 
     async def test() -> None:
-        async with running(says(b"fine")) as it:
+        async with running(says(b"fine"), room_from=4) as it:
             silent = [await it.connect() for _ in range(4)]
             await until(lambda: it.connections == 4)
             reader, writer = await it.connect(ASKED)
@@ -124,20 +124,53 @@ def test_of_many_who_say_nothing_the_first_give_way_and_who_asks_is_answered(mon
     run(test)
 
 
-def test_there_are_never_more_connections_than_a_process_may_have_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(PatientProtocol, "room_from", 4)
-    monkeypatch.setattr(PatientProtocol, "most_connections", 8)
+def test_who_finds_no_room_waits_at_the_door_and_is_answered_when_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.web.door.AT_ONCE", 1)
 
     async def test() -> None:
-        async with running(says(b"fine")) as it:
-            silent = [await it.connect() for _ in range(40)]
-            ended = [asyncio.create_task(reader.read()) for reader, _ in silent]
-            await until(lambda: sum(task.done() for task in ended) == 32)
-            assert it.connections == 8
+        async with running(says(b"fine"), most=4) as it:
+            silent = [await it.connect() for _ in range(4)]
+            await until(lambda: it.connections == 4)
+            late = [asyncio.create_task(asked(it)) for _ in range(20)]
+            await asyncio.sleep(0)
+            assert it.connections == 4
+            silent[0][1].close()
+            assert await asyncio.gather(*late) == [b"HTTP/1.1 200 OK"] * 20
             for _, one in silent:
                 one.close()
 
     run(test)
+
+
+async def asked(it: Running) -> bytes:
+    reader, writer = await it.connect(ASKED)
+    status = (await reader.readline()).strip()
+    writer.close()
+    return status
+
+
+class Waiting:
+    """A door.Guest."""
+
+    def __init__(self, since_s: float | None, left: list[float | None]) -> None:
+        self.waits_since_s, self._left = since_s, left
+
+    def leave(self) -> None:
+        self._left.append(self.waits_since_s)
+
+
+def test_who_has_waited_longest_leaves_and_who_is_answered_or_has_just_come_does_not() -> None:
+    left: list[float | None] = []
+    guests = [Waiting(since_s, left) for since_s in (3.0, None, 1.0, 2.0, 9.5)]
+    door = Door(lambda: guests, room_from=3)
+    door.make_room(10.0, 1)
+    assert left == [1.0]
+    left.clear()
+    door.make_room(10.0, 5)
+    assert left == [1.0, 2.0], "no more than are too many"
+    left.clear()
+    Door(lambda: guests, room_from=0).make_room(10.0, 5)
+    assert left == [1.0, 2.0, 3.0]
 
 
 # How many are answered at a time

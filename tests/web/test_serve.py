@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
+import resource
 import signal
 import socket
 import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from broker_fixtures import wait_until
+from flooding import Told, dribble, files_of, flood, many_files, pss_mb, request
 
 from edge.cli import main
 
@@ -70,6 +75,39 @@ def test_a_flood_gets_answers_or_is_told_to_wait_and_it_lives_on(server: str) ->
     assert answers.count(200) >= 20
     with urllib.request.urlopen(f"{server}/healthz", timeout=60) as answer:
         assert answer.read() == b"ok\n"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="needs Linux's /proc")
+def test_more_at_once_than_it_may_have_files_are_all_told_something(tiny_model: Path) -> None:
+    many = [request("GET", "/api/v1/model"), request("POST", "/api/v1/classify", b"no picture" * 5000)]
+    with many_files(3000) as may, serving("--model", str(tiny_model)) as (process, url):
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (700, 700))
+        port = int(url.rpartition(":")[2])
+        files, memory = files_of(process.pid), pss_mb(process.pid)
+        told = asyncio.run(flood(port, many, min(1500, may - 200)))
+        assert set(told) <= {"200", "415", "429", "503"}, told
+        assert told["200"], told
+        wait_until(lambda: files_of(process.pid) <= files + 2, 30)
+        assert pss_mb(process.pid) < memory + 150
+        assert post(url, b"x")[0] in (415, 429)
+
+
+@pytest.mark.slow
+def test_slow_clients_keep_nobody_out(tiny_model: Path) -> None:
+    async def attacked(port: int) -> Told:
+        stop = asyncio.Event()
+        head = b"POST /api/v1/classify HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999\r\n"
+        slow = asyncio.create_task(dribble(port, [head, head + b"\r\n"], 400, stop))
+        told: Told = Counter()
+        for _ in range(5):
+            told += await flood(port, [request("GET", "/api/v1/model"), request("GET", "/")], 20)
+        stop.set()
+        await slow
+        return told
+
+    with many_files(3000), serving("--model", str(tiny_model)) as (_, url):
+        assert asyncio.run(attacked(int(url.rpartition(":")[2]))) == {"200": 100}
 
 
 @pytest.mark.slow

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import uvicorn
 from PIL import Image
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
@@ -34,7 +33,7 @@ from edge.web.passwords import Password, read_password
 from edge.web.patience import PatientProtocol
 from edge.web.problems import ApiError
 from edge.web.server import Services, create
-from edge.web.serving import configured, listen
+from edge.web.serving import Server, configured, listen
 from edge.web.uploads import Room, Upload, uploads
 
 PLENTY = Rate(burst=1000, per_s=1000)
@@ -204,6 +203,15 @@ def test_what_is_uploaded_at_a_time_is_bounded_and_its_room_is_given_back() -> N
         again(10)
 
 
+def test_who_sends_slowly_leaves_places_for_others_and_they_are_given_back() -> None:
+    room = Room(most_sending=2)
+    with room.shared(), room.shared(), pytest.raises(ApiError, match="ask again") as caught, room.shared():
+        pass
+    assert caught.value.status == 503
+    with room.shared(), room.shared():
+        pass
+
+
 async def until_closed(port: int, said: bytes) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(said)
@@ -223,7 +231,7 @@ def test_a_connection_that_says_too_little_is_ended(said: bytes, monkeypatch: py
 
     async def ask() -> bytes:
         with listen("127.0.0.1", 0) as listener:
-            server = uvicorn.Server(configured(home))
+            server = Server(configured(home), lambda: None)
             serving = asyncio.create_task(server.serve([listener]))
             try:
                 return await until_closed(listener.getsockname()[1], said)

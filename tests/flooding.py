@@ -1,0 +1,99 @@
+"""Many clients of a server at a time, all honest or none of them: for tests of floods and to measure one."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from itertools import cycle, islice
+from pathlib import Path
+
+PATIENCE_S = 120.0  # of one client: a line that was refused is tried again by the kernel for about a minute
+PROBLEM = b"content-type: application/problem+json"
+Told = Counter[str]
+
+
+def request(method: str, path: str, body: bytes = b"") -> bytes:
+    """As it goes over the line, which ends after its answer."""
+    length = f"Content-Length: {len(body)}\r\n" if body else ""
+    return f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n{length}Connection: close\r\n\r\n".encode() + body
+
+
+async def flood(port: int, requests: Sequence[bytes], count: int, addresses: int = 200) -> Told:
+    """`count` connections at once, the requests in turn, from so many addresses. How often each status came.
+
+    "wrong 503": one without a problem or the time to wait. "reset", "silent": a line that ended without an answer.
+    """
+    told: Told = Counter()
+
+    async def one(number: int, said: bytes) -> None:
+        told[await _asked(port, said, f"127.0.{1 + number % addresses // 250}.{1 + number % addresses % 250}")] += 1
+
+    await asyncio.gather(*(one(number, said) for number, said in enumerate(islice(cycle(requests), count))))
+    return told
+
+
+async def _asked(port: int, said: bytes, address: str) -> str:
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(address, 0))
+            try:
+                writer.write(said)
+                return _judged(await reader.read())
+            finally:
+                writer.close()
+    except TimeoutError:
+        return "silent"
+    except OSError as error:
+        return "reset" if isinstance(error, ConnectionError) else f"not asked ({error.strerror})"
+
+
+def _judged(answer: bytes) -> str:
+    head = answer.partition(b"\r\n\r\n")[0].lower()
+    status = head[9:12].decode()
+    if status in ("429", "503") and not (PROBLEM in head and b"\nretry-after:" in head):
+        return f"wrong {status}"
+    return status or "silent"
+
+
+async def dribble(port: int, beginnings: Sequence[bytes], count: int, stop: asyncio.Event) -> None:
+    """So many lines on which a request begins, goes on by a byte a second and never ends; again where one is cut."""
+
+    async def one(said: bytes) -> None:
+        while not stop.is_set():
+            with suppress(OSError, TimeoutError):
+                async with asyncio.timeout(5):
+                    _, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.write(said)
+                while not stop.is_set() and not writer.is_closing():
+                    await asyncio.sleep(1)
+                    writer.write(b"x")
+                    await writer.drain()
+                writer.close()
+
+    await asyncio.gather(*(one(said) for said in islice(cycle(beginnings), count)))
+
+
+@contextmanager
+def many_files(wanted: int) -> Iterator[int]:
+    """Lets this process open so many, as far as the system lets it. Yields how many it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    may = max(soft, wanted if hard == resource.RLIM_INFINITY else min(wanted, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (may, hard))
+    try:
+        yield may
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def files_of(pid: int) -> int:
+    """How many it has open."""
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+def pss_mb(pid: int) -> float:
+    """Its memory, a share of what it has in common with others."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
