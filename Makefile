@@ -7,11 +7,12 @@ FUZZ_ARGS ?=
 HOURS ?= 1
 SOAK_ARGS ?=
 WEB_ARGS ?=
+FLOOD_ARGS ?=
 CAPTURE_ARGS ?=
 REVIEW_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help check lint test faults virtual-pi bench fuzz soak bench-web bench-capture bench-review lock audit docs docs-pages demo format hooks clean
+.PHONY: help check lint test faults virtual-pi bench fuzz soak bench-web bench-flood bench-capture bench-review lock audit docs docs-pages demo format hooks clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -45,6 +46,9 @@ soak: ## sort for HOURS=1 at many times real speed while things go wrong; e.g. S
 
 bench-web: ## what the page costs the sorting, and the API against Flask and Keras; e.g. WEB_ARGS="--items 12"
 	$(BIN)python tests/bench/web.py $(WEB_ARGS)
+
+bench-flood: ## 10,000 connections at once and 2,000 slow ones against the API and a bin's page; e.g. FLOOD_ARGS="--items 6"
+	$(BIN)python tests/bench/flood.py $(FLOOD_ARGS)
 
 bench-capture: ## what keeping items costs the sorting, and its quota over 100,000; e.g. CAPTURE_ARGS="--only quota"
 	$(BIN)python tests/bench/capture.py $(CAPTURE_ARGS)

@@ -1,10 +1,10 @@
-"""How many requests are answered at a time; whoever comes beyond that is told to come back."""
+"""How many requests are worked on at a time; whoever comes beyond that is told to come back."""
 
 from __future__ import annotations
 
 from http import HTTPStatus
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from edge.web.problems import response
 
@@ -23,12 +23,19 @@ class Crowd:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
         if self._now >= self._most and scope["path"] != ALWAYS:
-            # the connection stays: what is still being sent would be met by a reset, which eats this answer
             busy = response(HTTPStatus.SERVICE_UNAVAILABLE, "too many are asking; ask again", {"Retry-After": "2"})
             await busy(scope, receive, send)
             return
-        self._now += 1
+        places = 1
+        self._now += places
+
+        async def answer(message: Message) -> None:
+            nonlocal places
+            self._now -= places  # who takes the answer slowly takes nobody's place
+            places = 0
+            await send(message)
+
         try:
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, answer)
         finally:
-            self._now -= 1
+            self._now -= places

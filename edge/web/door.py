@@ -13,7 +13,7 @@ from typing import Protocol
 
 MOST_CONNECTIONS = 512  # well below 1024, the files that a process may have open
 ROOM_FROM = 128  # from here on those give way that have waited for PATIENCE_S
-PATIENCE_S = 1.0  # a request that is on its way is here within it
+PATIENCE_S = 2.0  # a request that is on its way is here within it
 AT_ONCE = 32
 AGAIN_S = 0.05
 
@@ -48,7 +48,8 @@ class Door:
             except OSError:  # it went again, or there are no more files
                 await asyncio.sleep(AGAIN_S)
                 continue
-            await asyncio.gather(*(loop.connect_accepted_socket(connection, line) for line in lines))
+            let_in = (loop.connect_accepted_socket(connection, line) for line in lines)
+            await asyncio.gather(*let_in, return_exceptions=True)  # one that has gone again is no matter for the others
             self.make_room(loop.time(), len(lines))
             while len(self._guests()) >= self._most:
                 await asyncio.sleep(AGAIN_S)

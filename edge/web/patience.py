@@ -65,9 +65,8 @@ class PatientProtocol(H11Protocol):
         return self._since_s if cycle is None or cycle.response_complete else None
 
     def leave(self) -> None:
-        """See Guest."""
-        self.connections.discard(self)  # else it counts until the loop comes to it
-        self.transport.close()
+        """See Guest. What came while this process had to wait for others is heard first."""
+        self.loop.call_later(0, self._leave)
 
     def _watch(self) -> None:
         if self.waits_since_s is None:
@@ -75,10 +74,13 @@ class PatientProtocol(H11Protocol):
         elif self._deadline is None:
             self._deadline = self.loop.call_later(self.headers_within_s, self._give_up)
 
-    def _give_up(self) -> None:
-        self._deadline = None
+    def _leave(self) -> None:
         if self.waits_since_s is not None:
             self.transport.close()
+
+    def _give_up(self) -> None:
+        self._deadline = None
+        self._leave()
 
     def _forget(self) -> None:
         if self._deadline is not None:

@@ -24,6 +24,7 @@ from edge.web import openapi
 from edge.web.asking import Asker
 from edge.web.counting import CONTENT_TYPE, Counts
 from edge.web.crowd import Crowd
+from edge.web.hearing import Hearing
 from edge.web.limits import Limiter, Rate
 from edge.web.passwords import Password, address_of, too_many
 from edge.web.problems import ApiError, on_api_error, on_http_error, response
@@ -77,7 +78,11 @@ def create(
         Mount("/pages", StaticFiles(directory=PAGES)),
     ]
     handlers = {ApiError: on_api_error, HTTPException: on_http_error, ModelError: _on_model_error}
-    return Starlette(routes=routes, exception_handlers=handlers, middleware=[Middleware(_Headers), Middleware(Crowd)])
+    return Starlette(
+        routes=routes,
+        exception_handlers=handlers,
+        middleware=[Middleware(Hearing), Middleware(_Headers), Middleware(Crowd)],
+    )
 
 
 class _Api:

@@ -14,7 +14,7 @@ from edge.errors import ConfigError
 from edge.web.door import Door
 from edge.web.patience import HEADERS_WITHIN_S, PatientProtocol
 
-BACKLOG = 2048  # who waits here has not been heard, but nothing is kept of it
+BACKLOG = 4096  # nothing is kept here of who waits; from more on the kernel resets some
 STOP_WITHIN_S = 1
 
 

@@ -28,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bin_process import REPOSITORY, BinProcess, config_text
 from broker_fixtures import free_port, wait_until
+from flooding import pss_mb
 
 SAMPLES = REPOSITORY / "edge" / "samples"
 MODEL = REPOSITORY / "models" / "garbage10-efficientnet-lite2"
@@ -57,17 +58,22 @@ def of_a_bin(folder: Path, count: int) -> None:
     try:
         wait_until(lambda: answers(port, "/api/v1/state"), STARTS_WITHIN_S)
         bin_.wait_for_items(2)
-        print(f"memory  {pss_mb(bin_):6.1f} MB (PSS) of the web process, nothing asked yet", flush=True)
+        print(f"memory  {pss_mb(child_of(bin_)):6.1f} MB (PSS) of the web process, nothing asked yet", flush=True)
         alone = sorted_next(bin_, port, count)
         with disturbed(port) as flood:
             beside = sorted_next(bin_, port, count)
-            print(f"memory  {pss_mb(bin_):6.1f} MB with the model, {VIEWERS} viewers and the flood")
+            print(f"memory  {pss_mb(child_of(bin_)):6.1f} MB with the model, {VIEWERS} viewers and the flood")
     finally:
         bin_.kill()
+    compare(alone, beside)
+    print(f"flood   {', '.join(f'{n} times {status}' for status, n in sorted(flood.items()))}", flush=True)
+
+
+def compare(alone: list[dict[str, Any]], beside: list[dict[str, Any]]) -> None:
+    """How long the items took: all of it, and the classifier's part."""
     for name in ("total", "inference"):
         before, after = (statistics.median(event["timing_ms"][name] for event in events) for events in (alone, beside))
-        print(f"{name:9} {before:7.1f} ms alone, {after:7.1f} ms disturbed: ratio {after / before:.2f}")
-    print(f"flood   {', '.join(f'{n} times {status}' for status, n in sorted(flood.items()))}", flush=True)
+        print(f"{name:9} {before:7.1f} ms alone, {after:7.1f} ms disturbed: ratio {after / before:.2f}", flush=True)
 
 
 def sorted_next(bin_: BinProcess, port: int, count: int) -> list[dict[str, Any]]:
@@ -127,11 +133,12 @@ def of_servers(count: int) -> None:
 
 
 @contextmanager
-def running(command: Sequence[str]) -> Iterator[None]:
+def running(command: Sequence[str]) -> Iterator[int]:
+    """Its process."""
     quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=quiet) as process:
         try:
-            yield
+            yield process.pid
         finally:
             process.kill()
 
@@ -181,11 +188,9 @@ def answers(port: int, path: str) -> bool:
     return False
 
 
-def pss_mb(bin_: BinProcess) -> float:
-    """Of the bin's child."""
-    child = Path(f"/proc/{bin_.pid}/task/{bin_.pid}/children").read_text().split()[0]
-    lines = Path(f"/proc/{child}/smaps_rollup").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+def child_of(bin_: BinProcess) -> int:
+    """The web process of a bin."""
+    return int(Path(f"/proc/{bin_.pid}/task/{bin_.pid}/children").read_text().split()[0])
 
 
 if __name__ == "__main__":

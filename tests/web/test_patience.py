@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from edge.web.crowd import Crowd
 from edge.web.door import MOST_CONNECTIONS, ROOM_FROM, Door
+from edge.web.hearing import Hearing
 from edge.web.patience import PatientProtocol
 from edge.web.serving import Server, configured, listen
 
@@ -171,6 +172,36 @@ def test_who_has_waited_longest_leaves_and_who_is_answered_or_has_just_come_does
     left.clear()
     Door(lambda: guests, room_from=0).make_room(10.0, 5)
     assert left == [1.0, 2.0, 3.0]
+
+
+# An answer before the request has ended
+
+
+def test_who_is_refused_while_still_sending_reads_why() -> None:
+    body = b"x" * 3_000_000
+    head = b"POST / HTTP/1.1\r\nHost: b\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
+
+    async def test() -> None:
+        async with running(Hearing(says(b"no"))) as it:
+            reader, writer = await it.connect(head + body)
+            await writer.drain()
+            assert (await reader.read()).endswith(b"\r\n\r\nno")
+            writer.close()
+
+    run(test)
+
+
+@pytest.mark.parametrize("more", [b"", b"Expect: 100-continue\r\n"])
+def test_who_never_ends_is_answered_all_the_same(more: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.web.hearing.WITHIN_S", 60.0 if more else 0.01)
+
+    async def test() -> None:
+        async with running(Hearing(says(b"no"))) as it:
+            reader, writer = await it.connect(b"POST / HTTP/1.1\r\nHost: b\r\nContent-Length: 9\r\n" + more + b"\r\n")
+            assert (await reader.readline()).endswith(b"200 OK\r\n")
+            writer.close()
+
+    run(test)
 
 
 # How many are answered at a time
