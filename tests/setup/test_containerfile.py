@@ -1,0 +1,107 @@
+"""The Containerfile's steps in a Debian as debootstrap makes it, as its user; then it is asked."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from containerfile import Image, steps
+from nspawn import TOOLS, Card, NoDebianError, cache_dir, make_rootfs, wait_until
+
+CHECKOUT = Path(__file__).resolve().parent.parent.parent
+SUITE = os.environ.get("SMARTBIN_SUITE", "bookworm")  # or trixie
+PYTHONS = {"bookworm": "3.11", "trixie": "3.13"}
+SAMPLE = "edge/samples/glass-green-bottle.jpg"
+ASK = f"""
+import sys, urllib.request
+picture = open("{SAMPLE}", "rb").read()
+sys.stdout.write(urllib.request.urlopen("http://127.0.0.1:7860/api/v1/classify", picture).read().decode())
+"""
+
+needs_root = [
+    pytest.mark.root,
+    pytest.mark.slow,
+    pytest.mark.timeout(1200),  # the first run makes a Debian
+    pytest.mark.skipif(os.geteuid() != 0, reason="a container needs root"),
+    pytest.mark.skipif(platform.machine() != "x86_64", reason="the container is an amd64 Debian"),
+    *(
+        pytest.mark.skipif(shutil.which(tool) is None, reason=f"{tool} is not installed (apt: {package})")
+        for tool, package in TOOLS.items()
+    ),
+]
+
+
+def test_lines_are_joined_and_comments_left_out() -> None:
+    assert list(steps("# no\nFROM a\nRUN b \\\n  c\n\ncmd [1]")) == [("FROM", "a"), ("RUN", "b    c"), ("CMD", "[1]")]
+
+
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What pip would fetch, for the Python in there."""
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
+    wanted = [*project["build-system"]["requires"], *project["project"]["dependencies"]]
+    wanted += project["project"]["optional-dependencies"]["desktop"]
+    folder = tmp_path_factory.mktemp("wheels")
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--only-binary=:all:", "--dest", str(folder)]
+    command += ["--python-version", PYTHONS[SUITE], *wanted]
+    done = subprocess.run(command, text=True, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def image(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
+    try:
+        rootfs = make_rootfs(cache_dir(), SUITE)
+    except NoDebianError as error:
+        pytest.skip(f"no {SUITE} to build in: {error}")
+    with Card(rootfs, tmp_path_factory.mktemp("card")) as card:
+        made = Image(card.root, CHECKOUT, wheels)
+        made.build((CHECKOUT / "Containerfile").read_text())
+        yield made
+
+
+@contextmanager
+def started(image: Image) -> Iterator[int]:
+    """CMD; the process out here that is it in there."""
+    with subprocess.Popen(image.inside(*image.command), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as nspawn:
+        children = Path(f"/proc/{nspawn.pid}/task/{nspawn.pid}/children")
+        try:
+            wait_until(lambda: nspawn.poll() is not None or bool(children.read_text().split()), 30)
+            init = int(children.read_text().split()[0])
+            within = Path(f"/proc/{init}/task/{init}/children")
+            wait_until(lambda: nspawn.poll() is not None or bool(within.read_text().split()), 30)
+            yield int(within.read_text().split()[0])
+        finally:
+            nspawn.terminate()
+
+
+def ask(pid: int, image: Image, *command: str) -> subprocess.CompletedProcess[str]:
+    clean = ("env", "-i", *(f"{key}={value}" for key, value in image.environ.items()))
+    within = ("nsenter", "-a", "-t", str(pid), f"--wdns={image.folder}", *clean)
+    return subprocess.run([*within, *command], text=True, capture_output=True, check=False, timeout=60)
+
+
+class TestBuilt:
+    pytestmark = needs_root
+
+    def test_it_is_healthy_and_classifies_as_a_user_who_may_little(self, image: Image) -> None:
+        assert image.port == 7860
+        with started(image) as pid:
+            wait_until(lambda: ask(pid, image, *image.health).returncode == 0, 60)
+            status = Path(f"/proc/{pid}/status").read_text()
+            assert re.findall(r"^Uid:\s+(\d+)", status, re.M) == ["1000"]
+            done = ask(pid, image, "python", "-c", ASK)
+            assert done.returncode == 0, done.stderr
+            assert json.loads(done.stdout)["label"] == "glass"
+            assert re.findall(r"0\.0\.0\.0|00000000:1EB4", Path(f"/proc/{pid}/net/tcp").read_text()), "for everybody"
