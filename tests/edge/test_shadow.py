@@ -139,15 +139,21 @@ def until(condition: Callable[[], bool]) -> None:
     wait_until(condition, within_s=20)
 
 
+def progress(beside: Shadowing) -> tuple[int, Result]:
+    now = beside.comparison
+    assert now is not None
+    return now.items, now.result
+
+
 def sort(beside: Shadowing, items: int) -> list[str]:
     """So many items, each compared before the next; where they went."""
     moves: list[str] = []
     for _ in range(items):
-        before = beside.comparison
+        before = progress(beside)
         bin_ = Bin([*ITEM, Phase.EMPTY], observers=[beside])
         bin_.run()
         moves += bin_.flap.moves
-        until(lambda before=before: beside.comparison != before)  # type: ignore[misc] # cannot be told
+        until(lambda before=before: progress(beside) != before)  # type: ignore[misc] # cannot be told
     return moves
 
 
