@@ -1,7 +1,8 @@
 """What lets the bin tell strangers: the subspace in which the embeddings of the things it was trained on point.
 
 Of the directions in which training embeddings point, those are kept in which empty trays point less, so that a tray is
-strange as well (contrastive principal components, Abid et al. 2018). Distance: edge.novelty.
+strange as well (contrastive principal components, Abid et al. 2018). Distance: edge.novelty. The limit is set on
+pictures as a tray would show them: what 95 % of plain ones stay within calls a fifth of those strange.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert import data
-from convert.augment import Augment, empty_tray
+from convert.augment import Augment, augment, empty_tray
 from convert.modelfolder import Description, write
 from convert.split import TRAIN, VALIDATION
 from edge.adapters.litert import LiteRtClassifier
@@ -26,13 +27,14 @@ from edge.model import Pixels
 from edge.novelty import Novelty, Statistics, distance
 from edge.progress import progress
 
-ANSWERED = 0.95  # share of the validation pictures that stay within the threshold
+ANSWERED = 0.95  # share of the validation pictures, seen as on a tray, that stay within the threshold
 PICTURES = 3000  # of the training part, as many of each class as there are
 TRAYS = 300
 # Chosen on validation, other cameras and half of what tests/bench/unknown_things.py makes. Fewer dimensions or more
 # contrast answer more of another camera's pictures and let more strangers pass.
 DIMENSIONS = 96
 CONTRAST = 0.2
+_ON_TRAYS = Augment()  # whatever the recipe trains on, a bin shows its things like this
 
 Embeddings: TypeAlias = NDArray[np.float32]
 
@@ -73,9 +75,8 @@ def _novelty(
     known = ask("known things", (dataset.pictures[int(i)] for i in chosen), len(chosen))
     statistics = fit(known, ask("empty trays", (empty_tray(size, look, random) for _ in range(TRAYS)), TRAYS))
     held = dataset.indices(VALIDATION)
-    return Novelty(
-        statistics, threshold(ask("held out", (dataset.pictures[int(i)] for i in held), len(held)), statistics)
-    )
+    shown = (augment(dataset.pictures[int(i)], size, _ON_TRAYS, random) for i in held)
+    return Novelty(statistics, threshold(ask("held out", shown, len(held)), statistics))
 
 
 def _spread(embeddings: Embeddings) -> NDArray[np.float64]:

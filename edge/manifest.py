@@ -46,7 +46,7 @@ class Outputs(_Part):
 class Unknown(_Part):
     """How to tell that a thing is none of the labels; edge.novelty does. file: the statistics, beside model.json.
 
-    threshold: the distance that 95 % of the validation pictures stay within.
+    threshold: the distance that 95 % of the validation pictures stay within, shown as a tray would show them.
     """
 
     method: Literal["subspace-angle"] = novelty.METHOD

@@ -27,6 +27,12 @@ def progress(what: str, total: int, done: int = 0) -> Iterator[Advance]:
         yield _Lines(what, total, done)
 
 
+def clock(seconds: float) -> str:
+    """hh:mm:ss, where the hours may be more than a day's."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60:02}:{minutes % 60:02}:{rest:02}"
+
+
 class _Lines:
     def __init__(self, what: str, total: int, done: int) -> None:
         self._what, self._total, self._done, self._start = what, total, done, done
@@ -39,5 +45,5 @@ class _Lines:
             return
         self._said_s = now_s
         each_s = (now_s - self._began_s) / max(1, self._done - self._start)
-        left = time.strftime("%H:%M:%S", time.gmtime(each_s * (self._total - self._done)))
+        left = clock(each_s * (self._total - self._done))
         print(f"{self._what} {self._done}/{self._total}, {left} left {note}".rstrip(), file=sys.stderr, flush=True)

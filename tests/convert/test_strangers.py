@@ -86,6 +86,21 @@ def test_from_pictures_to_a_folder_that_knows_strangers(small_set: Path, tmp_pat
     assert 0 < found.threshold < 1
 
 
+def test_the_limit_is_set_on_held_out_pictures_as_a_tray_shows_them(
+    small_set: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset, black = data.load(small_set), np.zeros((32, 32, 3), np.uint8)
+    plain = strangers.described(tiny_tflite(palette=_PALETTE), _DRAFT, dataset, Augment()).novelty
+
+    monkeypatch.setattr(strangers, "augment", lambda *_: black)
+    of_black = strangers.described(tiny_tflite(palette=_PALETTE), _DRAFT, dataset, Augment()).novelty
+
+    assert plain is not None
+    assert of_black is not None
+    assert of_black.threshold == pytest.approx(1.0), "what has no colour points nowhere"
+    assert plain.threshold < 1
+
+
 def test_the_same_pictures_give_the_same_statistics(small_set: Path) -> None:
     tflite = tiny_tflite(palette=_PALETTE)
 
