@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from playedbin import PASSWORD, WITHIN_S, PlayedBin, give_password, loads, says
 from tinymodel import COLOURS
 
 from edge.model import Fault, Problem
-from edge.state import BinState, ready, with_fault
+from edge.state import BinState, Shadow, Updates, ready, with_fault
 
 HAND = Fault("chute", "a hand is in the chute; take it out", Problem.HAND_IN_CHUTE)
 SORTED = {"outcome": "sorted", "label": "glass", "compartment": "recycling", "confidence": 0.97, "reason": None}
@@ -88,6 +89,24 @@ def test_a_flap_moves_only_after_a_confirmation(show: Callable[[str], Any], play
     browser.switch_to.alert.accept()
     give_password(browser, PASSWORD)
     wait_until(lambda: played.asked == ["test-flap"], WITHIN_S)
+
+
+def test_a_new_model_is_shown_beside_the_one_that_sorts_and_looked_for(
+    show: Callable[[str], Any], played: PlayedBin
+) -> None:
+    browser = show("/")
+    says(browser, "#word", "Ready")
+    assert not browser.find_element("id", "updates").is_displayed(), "[update] is off"
+    beside = Shadow("tiny-2", "comparing", 50, 200, 0.96, 0.98, 0.02, 0.04, 80.0, 92.4)
+    told = Updates(False, "2026-11-26T12:00:00+00:00", True, "tiny-2 is here", beside)
+    played.become(replace(played.state, updates=told))
+    says(browser, "#newer", "tiny-2 is here")
+    for words in ("50 of 200 items", "96 % of labels, 98 % of compartments", "4 %, the model that sorts 2 %", "92 ms"):
+        says(browser, "#newer", words)
+    played.asked.clear()
+    browser.find_element("id", "update-models").click()
+    give_password(browser, PASSWORD)
+    wait_until(lambda: played.asked == ["update-models"], WITHIN_S)
 
 
 def test_items_come_live_stay_few_and_are_no_markup(show: Callable[[str], Any], played: PlayedBin) -> None:

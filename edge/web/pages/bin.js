@@ -44,6 +44,7 @@ function showState(now) {
   if (now.last) showVerdict(now.last);
   if (changed("problems", [now.faults, now.warnings])) showProblems(now);
   showCompartments(now);
+  if (changed("updates", now.updates)) showUpdates(now.updates);
   const rows = healthRows(now);
   if (changed("health", rows)) by("health").tBodies[0].replaceChildren(...rowsOf(rows));
 }
@@ -145,6 +146,36 @@ function showModel(model) {
   );
 }
 
+// What is known of newer models, and how one does beside the model that sorts.
+function showUpdates(updates) {
+  by("updates").hidden = !updates;
+  if (!updates) return;
+  const { looking, checked, message, shadow } = updates;
+  by("update-models").disabled = looking;
+  const when = checked ? new Date(checked).toLocaleString([], { dateStyle: "medium", timeStyle: "short" }) : text("never");
+  by("newer").tBodies[0].replaceChildren(
+    ...rowsOf({
+      [text("newer")]: looking ? text("newer_looking") : [when, message].filter(Boolean).join(": "),
+      ...(shadow && shadowRows(shadow)),
+    }),
+  );
+}
+
+function shadowRows(shadow) {
+  const values = Object.fromEntries(
+    ["same_label", "same_compartment", "unsure_old", "unsure_new"].map((key) => [key, percent(shadow[key])]),
+  );
+  const [old, new_] = [shadow.old_ms, shadow.new_ms].map((ms) => ms.toFixed(0));
+  return {
+    [text("shadow")]: `${shadow.package}: ${text(`shadow_${shadow.result}`, shadow)}`,
+    ...(shadow.items && {
+      [text("shadow_same")]: text("shadow_same_values", values),
+      [text("shadow_unsure")]: text("shadow_unsure_values", values),
+      [text("shadow_time")]: text("shadow_time_values", { old, new: new_ }),
+    }),
+  };
+}
+
 function showItem(event) {
   const item = element("li", "", `item ${event.outcome}`);
   const image = element("img");
@@ -218,6 +249,7 @@ async function refresh() {
 
 by("pause").textContent = text("pause");
 by("pause").addEventListener("click", () => order(state?.paused ? "resume" : "pause"));
+by("update-models").addEventListener("click", () => order("update-models"));
 addEventListener("resize", countSoon);
 showWord();
 watchTray(() => connected);
