@@ -562,6 +562,7 @@ def announced_by(settings: Settings) -> bytes:
         sensors=list(fill_sensors(settings)),
         commands=settings.mqtt.commands,
         pictures=settings.mqtt.pictures,
+        updates=settings.update.mode != "off",
     )
     return announcement(told)
 

@@ -29,6 +29,7 @@ class Announced:
     sensors: Sequence[str]
     commands: bool
     pictures: bool
+    updates: bool
 
 
 def topic(bin_id: str) -> str:
@@ -157,11 +158,14 @@ def _buttons(told: Announced) -> dict[str, Component]:
         "pause": ("pause", "Pause", None),
         "resume": ("resume", "Go on", None),
         "snapshot": ("snapshot", "Show the tray", None),
+        "update_models": ("update-models", "Look for a newer model", None),
         **{f"emptied_{name}": ("emptied", f"{name} was emptied", name) for name in told.compartments},
         **{f"test_flap_{name}": ("test-flap", f"Test the flap of {name}", name) for name in told.compartments},
     }
     if not told.pictures:
         del buttons["snapshot"]
+    if not told.updates:
+        del buttons["update_models"]
     return {
         key: _component(
             told,

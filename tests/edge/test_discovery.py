@@ -17,7 +17,9 @@ from edge.adapters.paho_publisher import PahoPublisher
 from edge.commands import REQUESTS, Command, parse
 from edge.discovery import Announced, announcement, without_ghosts
 
-TOLD = Announced("lobby-1", "smartbin/lobby-1", "m", ("glass", "paper"), ("glass",), commands=True, pictures=True)
+TOLD = Announced(
+    "lobby-1", "smartbin/lobby-1", "m", ("glass", "paper"), ("glass",), commands=True, pictures=True, updates=True
+)
 TOPIC = discovery.topic("lobby-1")
 
 
@@ -44,6 +46,7 @@ def test_buttons_and_the_picture_are_there_only_where_they_work() -> None:
     bare = components(announcement(replace(TOLD, commands=False)))
     assert {part["p"] for part in bare.values()} == {"sensor", "binary_sensor"}
     assert "snapshot" not in components(announcement(replace(TOLD, pictures=False)))
+    assert "update_models" not in components(announcement(replace(TOLD, updates=False)))
 
 
 def test_a_button_sends_what_the_bin_takes() -> None:
