@@ -411,12 +411,14 @@ class WebSettings(Section):
     host: where it listens: "127.0.0.1" for this computer alone, "0.0.0.0" for everybody.
     port: of the page; 0 takes a free one.
     password_file: its first line is asked for; needed where others can reach it.
+    language: of the pages, as "de"; left out, each browser's own, where there are texts in it (en, de, es).
     """
 
     enabled: bool = False
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     password_file: ExistingPath | None = None
+    language: Annotated[str, Field(pattern="^[a-z]{2}$")] | None = None
 
     @model_validator(mode="after")
     def _locked(self) -> Self:

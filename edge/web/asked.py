@@ -1,4 +1,4 @@
-"""What a request asks for, read and checked: a small JSON object, numbers, words. Raises ApiError 400, 408."""
+"""What a request asks for, read and checked: a small JSON object, numbers, words. Raises ApiError 400, 408, 413."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from edge.web.uploads import WITHIN_S
 
 
 async def json_object(request: Request, most_bytes: int, example: str) -> dict[str, Any]:
-    """The body; none is an empty one. What is too large is not read to its end."""
+    """The body; none is an empty one. What is too large is not kept."""
     body = b""
     try:
         async with asyncio.timeout(WITHIN_S):
             async for chunk in request.stream():
                 body += chunk
                 if len(body) > most_bytes:
-                    break
+                    raise ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body has more than {most_bytes} bytes")
     except TimeoutError as error:
         raise ApiError(HTTPStatus.REQUEST_TIMEOUT, f"the body did not arrive within {WITHIN_S:g} s") from error
     except ClientDisconnect as error:
         raise ApiError(HTTPStatus.BAD_REQUEST, "the connection ended early") from error
     try:
-        found = json.loads(body or b"{}") if len(body) <= most_bytes else None
+        found = json.loads(body or b"{}")
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        raise ApiError(HTTPStatus.BAD_REQUEST, f"the body is a JSON object of at most {most_bytes} bytes, as {example}")
+        raise ApiError(HTTPStatus.BAD_REQUEST, f"the body is a JSON object, as {example}")
     return found
 
 

@@ -8,6 +8,7 @@ from edge.commands import REQUESTS, Answer
 from edge.model import SortEvent
 from edge.site_item import Why
 from edge.state import BinState
+from edge.web.bin_pages import MOST_BYTES as MOST_COMMAND_BYTES
 from edge.web.bin_pages import MOST_DAYS, MOST_EVENTS, SOME_DAYS, SOME_EVENTS
 from edge.web.captures import EXAMPLE, MOST_BYTES, MOST_CHANGES, MOST_ITEMS, SOME_ITEMS, Changes
 from edge.web.history import LAST_SEQ
@@ -143,11 +144,12 @@ def _get(summary: str, content: Document, told: dict[str, str], *parameters: Doc
 
 def _command() -> Document:
     told = {
-        "400": "the body is no small JSON object",
+        "400": "the body is no JSON object",
         "401": "the password is missing or wrong",
         "403": "commands are off, or a page of another site asked",
         "404": "there is no such command",
         "408": "the body did not arrive in time",
+        "413": f"more than {MOST_COMMAND_BYTES} bytes",
         "429": "too many commands, or too many wrong passwords",
         "503": "the bin does not answer",
     }
@@ -169,10 +171,11 @@ def _command() -> Document:
 
 def _label() -> Document:
     told = {
-        "400": f"not such a body, more than {MOST_CHANGES} changes, or more than {MOST_BYTES} bytes",
+        "400": f"not such a body, more than {MOST_CHANGES} changes",
         "401": "the password is missing or wrong",
         "403": "commands are off, or a page of another site asked",
         "408": "the body did not arrive in time",
+        "413": f"more than {MOST_BYTES} bytes",
         "429": "too many wrong passwords",
     }
     schema = Changes.model_json_schema(ref_template="#/components/schemas/{model}")

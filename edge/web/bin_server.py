@@ -66,10 +66,10 @@ def run(line: socket.socket, settings: Settings) -> None:
         captures = stack.enter_context(
             closing(Captures(Kept(site_store(settings), model.labels, settings.capture.mode)))
         )
-        pages = [Route(f"/{name}", page(f"{name}.html")) for name in PAGES]
+        pages = [Route(f"/{name}", page(f"{name}.html", web.language)) for name in PAGES]
         more = [*routes(parts), *captures.routes(guard), *pages]
         described = partial(openapi.document, more=bin_openapi.paths(), messages=bin_openapi.MESSAGES)
-        server = _Server(configured(create(services, more, "bin.html", described)), view)
+        server = _Server(configured(create(services, more, "bin.html", described, web.language)), view)
         asyncio.run(_serve(server, listener, line, view, history))
 
 

@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -63,12 +63,16 @@ def create(
     more: Sequence[BaseRoute] = (),
     home: str = "try.html",
     document: Callable[..., openapi.Document] = openapi.document,
+    language: str | None = None,
 ) -> Starlette:
-    """The application. more: further routes. home: the page at /. document: makes the OpenAPI document."""
+    """The application. more: further routes. home: the page at /. document: makes the OpenAPI document.
+
+    language: of the pages; None leaves it to the browser.
+    """
     api = _Api(services, document)
     routes = [
-        Route("/", page(home)),
-        Route("/docs", page("docs.html")),
+        Route("/", page(home, language)),
+        Route("/docs", page("docs.html", language)),
         *more,
         Route("/healthz", api.healthz),
         Route("/metrics", api.metrics),
@@ -141,11 +145,14 @@ def _on_model_error(_: Request, error: Exception) -> Response:
     return response(HTTPStatus.INTERNAL_SERVER_ERROR, str(error))
 
 
-def page(name: str) -> Handler:
-    """What shows a file of PAGES."""
+def page(name: str, language: str | None = None) -> Handler:
+    """What shows a file of PAGES, which is told the language where it is not the browser's."""
 
     async def show(_: Request) -> Response:
-        return FileResponse(PAGES / name)
+        if language is None:
+            return FileResponse(PAGES / name)
+        text = (PAGES / name).read_text(encoding="utf-8")
+        return HTMLResponse(text.replace("<html ", f'<html data-language="{language}" ', 1))
 
     return show
 

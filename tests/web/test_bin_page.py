@@ -131,7 +131,7 @@ def test_commands_need_the_password_and_do_what_they_say(page: Page) -> None:
     assert page.command("resume")[1]["ok"]
     wait_until(lambda: not page.get("/api/v1/state")["paused"])
     status, _ = page.ask("/api/v1/commands/pause", b"[" * 3000, password=PASSWORD)
-    assert status == 400
+    assert status == 413
 
 
 @pytest.mark.slow

@@ -164,10 +164,33 @@ def test_a_lost_line_is_said_and_found_again(show: Callable[[str], Any], played:
     says(browser, "#word", "Ready")
 
 
-@pytest.mark.parametrize("width", [360, 768])
-@pytest.mark.parametrize("path", ["/", "/kiosk", "/try", "/docs"])
-def test_nothing_is_wider_than_a_phone(show: Callable[[str], Any], path: str, width: int) -> None:
-    browser = show(path)
-    size = {"width": width, "height": 640, "deviceScaleFactor": 1, "mobile": True}
+@pytest.mark.parametrize("language", ["en", "de", "es"])
+@pytest.mark.parametrize("path", ["/", "/kiosk", "/try", "/review", "/teach"])
+def test_nothing_is_wider_than_a_phone(show: Callable[[str], Any], played: PlayedBin, path: str, language: str) -> None:
+    browser = show(f"{path}?lang={language}")
+    played.handle(ABSTAINED)
+    wait_until(lambda: browser.execute_script("return document.documentElement.lang") == language, WITHIN_S)
+    for width in (360, 768):
+        size = {"width": width, "height": 640, "deviceScaleFactor": 1, "mobile": True}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_the_api_is_no_wider_either(show: Callable[[str], Any]) -> None:
+    browser = show("/docs")
+    wait_until(lambda: len(browser.find_elements("css selector", FILLED["/docs"])) > 10, WITHIN_S)
+    size = {"width": 360, "height": 640, "deviceScaleFactor": 1, "mobile": True}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= 360
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_it_speaks_the_first_language_of_the_browser_that_it_knows(show: Callable[[str], Any]) -> None:
+    browser = show("/")
+    agent = browser.execute_script("return navigator.userAgent")
+    asks = {"userAgent": agent, "acceptLanguage": "fr,de-CH,en"}
+    browser.execute_cdp_cmd("Emulation.setUserAgentOverride", asks)
+    browser.refresh()
+    says(browser, "#word", "Bereit")
+    browser.execute_cdp_cmd("Emulation.setUserAgentOverride", {**asks, "acceptLanguage": "en"})

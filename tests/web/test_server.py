@@ -310,6 +310,13 @@ def test_every_page_and_file_comes_from_here_with_strict_headers(client: MakeCli
         assert "https://" not in answer.text
 
 
+def test_a_page_is_told_the_language_where_it_is_not_the_browsers(model: Manifest) -> None:
+    services = Services(Asker(judge(model, FakeClassifier([]))), model, Counts(model.id), PLENTY)
+    for path in ("/", "/docs"):
+        assert "data-language" not in TestClient(create(services)).get(path).text
+        assert '<html data-language="de" lang="en">' in TestClient(create(services, language="de")).get(path).text
+
+
 def test_metrics_count_what_was_answered(client: MakeClient) -> None:
     asked = client()
     asked.post("/api/v1/classify", content=png())

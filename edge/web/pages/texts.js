@@ -1,14 +1,23 @@
 // The words of a page, all in texts.LANGUAGE.json: what a language lacks is said in English.
 async function load(language) {
   const answer = await fetch(`/pages/texts.${language}.json`);
-  return answer.ok ? answer.json() : {};
+  return answer.ok ? answer.json() : null;
 }
 
-const wanted = (new URLSearchParams(location.search).get("lang") ?? navigator.language).slice(0, 2).toLowerCase();
-const english = await load("en");
-const other = wanted === "en" || !/^[a-z]{2}$/.test(wanted) ? {} : await load(wanted);
+// Of ?lang=, else of [web] language, else the first of the browser's that there is.
+async function found() {
+  const asked = new URLSearchParams(location.search).get("lang") ?? document.documentElement.dataset.language;
+  const wanted = (asked ? [asked] : navigator.languages).map((one) => one.slice(0, 2).toLowerCase());
+  for (const one of new Set(wanted.filter((language) => /^[a-z]{2}$/.test(language)))) {
+    const texts = one === "en" ? {} : await load(one);
+    if (texts) return [one, texts];
+  }
+  return ["en", {}];
+}
+
+const [english, [language, other]] = await Promise.all([load("en"), found()]);
 const texts = { ...english, ...other };
-if (Object.keys(other).length) document.documentElement.lang = wanted;
+document.documentElement.lang = language;
 
 export function text(key, values = {}) {
   return (texts[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
