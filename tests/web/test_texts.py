@@ -35,7 +35,7 @@ def test_nothing_is_left_untranslated(language: str, model_dir: Path) -> None:
     demo = config.load(PAGES.parents[1] / "demo.toml", {})
     names = {f"label_{label}" for label in manifest.load(model_dir).labels}
     names |= {f"compartment_{name}" for name in demo.compartments}
-    assert other.keys() - english.keys() == names
+    assert names <= other.keys()
 
 
 def test_what_the_pages_say_is_there() -> None:
