@@ -35,6 +35,7 @@ STEPS = {
     "quantize": "a trained model to a small and fast TFLite file, and what that costs",
     "verify": "measure a packaged model with the code that runs on the Pi",
     "package": "put a TFLite file, what it is and its model card into a model folder",
+    "bank": "what a bin is taught with, for a model folder that was packaged without",
     "report": "what `verify` measured as one HTML page, and as the model card",
     "publish": "models for bins in a signed repository: keys, add, refresh, rotate (docs/UPDATES.md)",
 }

@@ -6,6 +6,7 @@ It is complete and accepted by the classifier of the Pi, or it is not there: an 
 from __future__ import annotations
 
 import hashlib
+import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,13 +16,15 @@ from pydantic import JsonValue, ValidationError
 
 from convert.card import card
 from convert.errors import RecipeError
+from edge import bank as banks
 from edge.adapters.files import sync_folder, write_synced
 from edge.adapters.litert import LiteRtClassifier, describe
+from edge.bank import Bank
 from edge.errors import ModelError
-from edge.manifest import FILE_NAME, Input, Manifest, Outputs, Provenance, Unknown, dump
+from edge.manifest import FILE_NAME, BankFile, Input, Manifest, Outputs, Provenance, Unknown, dump, load
 from edge.novelty import Novelty, to_bytes
 
-MODEL_FILE, CARD_FILE = "model.tflite", "README.md"
+MODEL_FILE, CARD_FILE, BANK_FILE = "model.tflite", "README.md", "bank.npz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,7 @@ class Description:
     metrics: Mapping[str, JsonValue] = field(default_factory=dict)
     provenance: Provenance = field(default_factory=Provenance)
     novelty: Novelty | None = None
+    bank: Bank | None = None
 
 
 def write(tflite: bytes, description: Description, folder: Path) -> Manifest:
@@ -52,6 +56,8 @@ def write(tflite: bytes, description: Description, folder: Path) -> Manifest:
             write_synced(new / MODEL_FILE, tflite)
             if manifest.unknown is not None and description.novelty is not None:
                 write_synced(new / manifest.unknown.file, to_bytes(description.novelty.statistics))
+            if manifest.bank is not None and description.bank is not None:
+                write_synced(new / BANK_FILE, banks.to_bytes(description.bank))
             write_synced(new / FILE_NAME, dump(manifest).encode())
             write_synced(new / CARD_FILE, card(manifest, len(tflite)).encode())
             LiteRtClassifier(new).close()
@@ -59,6 +65,20 @@ def write(tflite: bytes, description: Description, folder: Path) -> Manifest:
     except OSError as error:
         raise RecipeError(f"{folder}: {error.strerror}. Choose another place with --out.") from error
     return manifest
+
+
+def with_bank(folder: Path, bank: Bank) -> None:
+    """Give a model folder a bank, or another one; all else stays. Raises ModelError, RecipeError: not writable."""
+    manifest = load(folder).model_copy(update={"bank": _bank_file(bank)})
+    try:
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
+            new = Path(scratch) / "new"
+            shutil.copytree(folder, new)
+            write_synced(new / BANK_FILE, banks.to_bytes(bank))
+            write_synced(new / FILE_NAME, dump(manifest).encode())
+            _swap(new, folder, Path(scratch) / "old")
+    except OSError as error:
+        raise RecipeError(f"{folder}: {error.strerror}. Is the disk full, or the folder somebody else's?") from error
 
 
 def _manifest(tflite: bytes, description: Description, folder: Path) -> Manifest:
@@ -85,6 +105,7 @@ def _manifest(tflite: bytes, description: Description, folder: Path) -> Manifest
             outputs=_outputs([tensor.shape for tensor in outputs], len(description.labels), folder),
             temperature=description.temperature,
             unknown=None if description.novelty is None else _unknown(description.novelty),
+            bank=None if description.bank is None else _bank_file(description.bank),
             metrics=dict(description.metrics),
             provenance=description.provenance,
             licence=description.licence,
@@ -108,6 +129,10 @@ def _outputs(shapes: Sequence[tuple[int, ...]], labels: int, folder: Path) -> Ou
 
 def _unknown(novelty: Novelty) -> Unknown:
     return Unknown(sha256=hashlib.sha256(to_bytes(novelty.statistics)).hexdigest(), threshold=novelty.threshold)
+
+
+def _bank_file(bank: Bank) -> BankFile:
+    return BankFile(file=BANK_FILE, sha256=hashlib.sha256(banks.to_bytes(bank)).hexdigest())
 
 
 def _swap(new: Path, folder: Path, old: Path) -> None:

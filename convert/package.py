@@ -6,7 +6,7 @@ import argparse
 from datetime import UTC, datetime
 from pathlib import Path
 
-from convert import modelfolder
+from convert import bank, modelfolder
 from convert.calibrate import calibrated
 from convert.errors import RecipeError
 from convert.strangers import described
@@ -60,5 +60,5 @@ def _run(options: argparse.Namespace) -> None:
         ),
     )
     measured = described(tflite, calibrated(tflite, draft, dataset), dataset, run.recipe.augment, run.recipe.seed)
-    modelfolder.write(tflite, measured, options.out)
+    modelfolder.write(tflite, bank.described(tflite, measured, dataset, run.recipe.seed), options.out)
     print(f"{options.out}: {options.name} {options.version}, ready for the bin")

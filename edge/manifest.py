@@ -8,7 +8,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator, model_validator
 
+from edge import bank as banks
 from edge import novelty
+from edge.bank import Bank
 from edge.errors import ModelError
 from edge.model import ModelId
 from edge.novelty import Novelty
@@ -55,6 +57,13 @@ class Unknown(_Part):
     threshold: float = Field(gt=0)
 
 
+class BankFile(_Part):
+    """What the bin is taught with: edge.bank. file: beside model.json."""
+
+    file: _FileName = "bank.npz"
+    sha256: _Sha256
+
+
 class Provenance(_Part):
     """Where the model came from: the data and its licences, the command that trained it, the recipe it used."""
 
@@ -79,6 +88,7 @@ class Manifest(_Part):
     outputs: Outputs
     temperature: float = Field(default=1.0, gt=0)
     unknown: Unknown | None = None
+    bank: BankFile | None = None
     metrics: dict[str, JsonValue] = {}
     provenance: Provenance = Provenance()
     licence: str
@@ -95,6 +105,8 @@ class Manifest(_Part):
     def _embeds(self) -> Self:
         if self.unknown is not None and self.outputs.embedding is None:
             raise ValueError("unknown things are told by the embedding, but outputs.embedding is not given")
+        if self.bank is not None and self.outputs.embedding is None:
+            raise ValueError("a bank is of embeddings, but outputs.embedding is not given")
         return self
 
     @property
@@ -127,6 +139,21 @@ def load_novelty(folder: Path, manifest: Manifest) -> Novelty | None:
         return Novelty(novelty.from_bytes(content), unknown.threshold)
     except ValueError as error:
         raise ModelError(f"{path}: {error}. Package the model again with `smartbin-convert package`.") from error
+
+
+def load_bank(folder: Path, manifest: Manifest) -> Bank | None:
+    """What a bin is taught with; None where the model does not carry it. Raises ModelError."""
+    if manifest.bank is None:
+        return None
+    path = folder / manifest.bank.file
+    content = _described(path, manifest.bank.sha256)
+    try:
+        bank = banks.from_bytes(content)
+    except ValueError as error:
+        raise ModelError(f"{path}: {error}. Make it again with `smartbin-convert bank`.") from error
+    if len(bank.bias) != len(manifest.labels):
+        raise ModelError(f"{path}: it is of {len(bank.bias)} labels, the model has {len(manifest.labels)}.")
+    return bank
 
 
 def dump(manifest: Manifest) -> str:

@@ -121,7 +121,7 @@ NOT_HERE = (
     (r"(systemctl|journalctl|vcgencmd|rpicam-hello|v4l2-ctl|echo LABEL|echo 'LABEL)\b", "asks or changes a Pi"),
     (r"scp ", "needs a second computer"),
     (
-        r"smartbin-convert (train|quantize|package|verify|report|import) ",
+        r"smartbin-convert (train|quantize|package|verify|bank|report|import) ",
         "hours of training; tests/convert has small ones",
     ),
     (r"smartbin-convert prepare pictures/ /media/", "needs a bin's export; tests/convert/test_sources.py has one"),

@@ -1,0 +1,92 @@
+"""The bank that a bin is taught with (edge.bank): some pictures of the set as the packaged model sees them.
+
+`package` puts one into every model folder; the step gives one to a model that was packaged without.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convert import data
+from convert.errors import RecipeError
+from convert.measure import answer
+from convert.modelfolder import Description, with_bank, write
+from convert.split import TRAIN, VALIDATION
+from edge.adapters.litert import LiteRtClassifier
+from edge.bank import Bank, last_layer, to_bytes
+
+EACH = 100  # training pictures of each class to fit with; more make it larger and hardly better
+LAYER = 4  # times as many pictures as features, to find the last layer from
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The step on the command line."""
+    parser = subparsers.add_parser(
+        "bank",
+        help="what a bin is taught with, for a model folder that was packaged without",
+        description=__doc__,
+        epilog="example:\n  smartbin-convert bank models/my-bin --set build/set",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("model", type=Path, metavar="MODEL", help="a model folder")
+    parser.add_argument("--set", required=True, type=Path, metavar="SET", help="what `prepare` wrote, and trained it")
+    parser.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> None:
+    dataset = data.load(options.set)
+    with closing(LiteRtClassifier(options.model)) as classifier:
+        manifest = classifier.manifest
+        if manifest.outputs.embedding is None:
+            raise RecipeError(f"{options.model}: it gives no embedding, so it cannot be taught. Quantise it again.")
+        if manifest.labels != dataset.labels:
+            raise RecipeError(f"{options.set}: its labels are {', '.join(dataset.labels)}, not the model's.")
+        found = bank(classifier, dataset)
+    with_bank(options.model, found)
+    print(f"{options.model}: {len(found.truth)} pictures in its bank, {len(to_bytes(found)) / 1e6:.2f} MB")
+
+
+def described(tflite: bytes, draft: Description, dataset: data.Dataset, seed: int = 0) -> Description:
+    """The description with a bank; as it was when the model gives no embedding. Raises ModelError, RecipeError."""
+    with tempfile.TemporaryDirectory() as scratch:
+        if write(tflite, draft, Path(scratch) / "model").outputs.embedding is None:
+            return draft
+        with closing(LiteRtClassifier(Path(scratch) / "model")) as classifier:
+            return replace(draft, bank=bank(classifier, dataset, seed))
+
+
+def bank(classifier: LiteRtClassifier, dataset: data.Dataset, seed: int = 0) -> Bank:
+    """Of a model that gives embeddings and has the labels of the set. To fit: training part; to check: validation."""
+    random = np.random.default_rng(seed)
+    training, held_out = dataset.indices(TRAIN), dataset.indices(VALIDATION)
+    chosen = _of_each(dataset.truth, training, random)
+    rest = random.permutation(np.setdiff1d(training, chosen))
+    asked = np.concatenate([chosen, held_out, rest])
+    # the last layer is found from more pictures than the bank holds: there must be well more of them than features
+    asked = asked[: max(len(chosen) + len(held_out), LAYER * _features(classifier, dataset))]
+    pictures = [partial(dataset.pictures.__getitem__, int(i)) for i in asked]
+    answers = answer(classifier, pictures, title="bank")
+    assert answers.embeddings is not None, "the manifest said that the model gives one"
+    weights, bias = last_layer(answers.embeddings, answers.logits)
+    rows = len(chosen) + len(held_out)
+    is_held_out = np.arange(rows) >= len(chosen)
+    return Bank(answers.embeddings[:rows], dataset.truth[asked[:rows]], is_held_out, weights, bias)
+
+
+def _of_each(truth: NDArray[np.int64], indices: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.int64]:
+    labels = np.unique(truth[indices])
+    return np.concatenate([random.permutation(indices[truth[indices] == label])[:EACH] for label in labels])
+
+
+def _features(classifier: LiteRtClassifier, dataset: data.Dataset) -> int:
+    embedding = classifier.classify(dataset.pictures[0]).embedding
+    assert embedding is not None, "the manifest said that the model gives one"
+    return len(embedding)

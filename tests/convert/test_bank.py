@@ -1,0 +1,91 @@
+"""What a bin is taught with: from a set to the folder of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tinymodel import Colour, tiny_tflite
+
+from convert import bank, data, modelfolder
+from convert.cli import main
+from convert.modelfolder import Description
+from convert.split import VALIDATION
+from edge import manifest
+from edge.adapters.litert import LiteRtClassifier
+from edge.errors import ModelError
+from edge.teach import own_layer
+
+_PALETTE: dict[str, Colour] = {"metal": (150, 160, 170), "paper": (220, 210, 190), "plastic": (60, 110, 200)}
+
+
+def _packaged(folder: Path, labels: Sequence[str] = tuple(_PALETTE)) -> Path:
+    draft = Description("made-up", "1.2.3", "2026-11-24", "none", tuple(labels), "Apache-2.0")
+    modelfolder.write(tiny_tflite(palette=_PALETTE), draft, folder)
+    return folder
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    return _packaged(tmp_path / "model")
+
+
+def test_the_step_gives_a_bank_to_a_model_and_leaves_the_rest(small_set: Path, model: Path) -> None:
+    before = {path.name: path.read_bytes() for path in model.iterdir()}
+    dataset = data.load(small_set)
+
+    assert main(["bank", str(model), "--set", str(small_set)]) == 0
+
+    found = manifest.load_bank(model, manifest.load(model))
+    assert found is not None
+    assert int(found.held_out.sum()) == len(dataset.indices(VALIDATION))
+    assert {path.name for path in model.iterdir()} == {*before, "bank.npz"}
+    assert all((model / name).read_bytes() == content for name, content in before.items() if name != "model.json")
+    LiteRtClassifier(model).close()
+
+
+def test_the_layer_in_it_answers_as_the_model_does(small_set: Path, model: Path) -> None:
+    classifier, dataset = LiteRtClassifier(model), data.load(small_set)
+
+    found = bank.bank(classifier, dataset)
+
+    layer = own_layer(found, len(_PALETTE))
+    for index in dataset.indices(VALIDATION):
+        prediction = classifier.classify(dataset.pictures[int(index)])
+        assert prediction.embedding is not None
+        assert np.allclose(layer.logits(prediction.embedding[np.newaxis])[0], prediction.logits, atol=0.5)  # 8 bits
+    classifier.close()
+
+
+def test_a_second_bank_replaces_the_first(small_set: Path, model: Path) -> None:
+    assert main(["bank", str(model), "--set", str(small_set)]) == 0
+    assert main(["bank", str(model), "--set", str(small_set)]) == 0
+
+    assert manifest.load_bank(model, manifest.load(model)) is not None
+
+
+def test_labels_of_another_model_are_refused(
+    small_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = _packaged(tmp_path / "other", ["glass", "paper", "plastic"])
+
+    assert main(["bank", str(other), "--set", str(small_set)]) == 2
+
+    assert "not the model's" in capsys.readouterr().err
+    assert not (other / "bank.npz").exists()
+
+
+def test_no_model_there_is_said(small_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bank", str(tmp_path / "none"), "--set", str(small_set)]) == 4
+
+    assert "model.json" in capsys.readouterr().err
+
+
+def test_a_damaged_bank_is_refused(small_set: Path, model: Path) -> None:
+    assert main(["bank", str(model), "--set", str(small_set)]) == 0
+    (model / "bank.npz").write_bytes(b"nothing")
+
+    with pytest.raises(ModelError, match=r"bank\.npz.*sha256"):
+        manifest.load_bank(model, manifest.load(model))
