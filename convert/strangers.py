@@ -24,10 +24,9 @@ from convert.modelfolder import Description, write
 from convert.split import TRAIN, VALIDATION
 from edge.adapters.litert import LiteRtClassifier
 from edge.model import Pixels
-from edge.novelty import Novelty, Statistics, distance
+from edge.novelty import ANSWERED, Novelty, Statistics, distance
 from edge.progress import progress
 
-ANSWERED = 0.95  # share of the validation pictures, seen as on a tray, that stay within the threshold
 PICTURES = 3000  # of the training part, as many of each class as there are
 TRAYS = 300
 # Chosen on validation, other cameras and half of what tests/bench/unknown_things.py makes. Fewer dimensions or more

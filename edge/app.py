@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from edge import config, loop, manifest
-from edge.adapters import firmware, pi_health
+from edge.adapters import firmware, lessons, pi_health
 from edge.adapters.arrivals import Arrivals
 from edge.adapters.beam import BeamTrigger
 from edge.adapters.capturing import Capturing
@@ -22,6 +23,8 @@ from edge.adapters.cooling import CoolingCamera
 from edge.adapters.fill_gauges import FillGauges, Sensor, ultrasonic
 from edge.adapters.flaps import GpioFlaps, debug_pulse, show_pulse
 from edge.adapters.guards import Guard, Guards, PinGuard
+from edge.adapters.head_store import HeadStore
+from edge.adapters.lessons import Lessons
 from edge.adapters.litert import LiteRtClassifier
 from edge.adapters.model_keeper import ModelKeeper
 from edge.adapters.model_store import ModelStore
@@ -48,6 +51,7 @@ from edge.discovery import Announced, announcement
 from edge.errors import ConfigError, FlapError, ModelError, SmartBinError
 from edge.fill import Reach
 from edge.flap_settings import AnyFlap, ChuteFlap, FlapSettings, ServoFlap, SolenoidFlap
+from edge.head import BASE, NUMBER
 from edge.ids import uuid7
 from edge.inboxes import Inboxes
 from edge.manifest import Manifest
@@ -61,6 +65,7 @@ from edge.reload import Reload, never, rejected
 from edge.reporter import Reporter
 from edge.shadow import Limits
 from edge.state import BinState, Fill, Health, Shadow, Updates, with_fault
+from edge.taught import TaughtClassifier
 from edge.verdict import Verdict
 from edge.version import VERSION
 from edge.wire import state_json
@@ -68,6 +73,8 @@ from edge.wire import state_json
 DRAIN_S = 10.0  # after a replay has ended: how long the broker may take to acknowledge the last events
 LAST_ACK_S = 0.5  # after a stop signal: what was just published gets a chance to be acknowledged
 POLL_S = 0.02
+
+NO_HEAD = "head {number} does not answer, the model's own layer does: {error}"
 
 MakeObserver = Callable[[Callable[[], BinState]], Observer]
 
@@ -91,7 +98,10 @@ def run(
     wanted: Settings | None = settings
     state: BinState | None = None
     keeper = ModelKeeper(ModelStore(settings.models_folder))
-    with closing(SqliteOutbox(settings.outbox.path, int(settings.outbox.max_mb * 1e6))) as outbox:
+    with (
+        closing(SqliteOutbox(settings.outbox.path, int(settings.outbox.max_mb * 1e6))) as outbox,
+        closing(Lessons(lessons.starter(os.environ))) as taught,
+    ):
         while wanted is not None:
             try:
                 with opened(
@@ -99,6 +109,7 @@ def run(
                     outbox=outbox,
                     notifier=notifier,
                     keeper=keeper,
+                    taught=taught,
                     make_observers=make_observers,
                     show_pulses=show_pulses,
                     reload=reload,
@@ -145,6 +156,7 @@ def opened(
     outbox: SqliteOutbox,
     notifier: SystemdNotifier,
     keeper: ModelKeeper,
+    taught: Lessons,
     make_observers: Sequence[MakeObserver],
     show_pulses: bool,
     reload: Reload | None = None,
@@ -155,7 +167,9 @@ def opened(
     Raises ConfigError, HardwareError, ModelError, PublishError.
     """
     with ExitStack() as stack:
-        settings, classifier = open_chosen(settings, keeper)
+        settings, opened_model = open_chosen(settings, keeper)
+        keeper.watch_head(heads_of(settings, opened_model.manifest).chosen)
+        classifier, head, no_head = with_head(settings, opened_model)
         stack.enter_context(closing(classifier))
         model = classifier.manifest
         policy = policy_for(settings, model)
@@ -179,10 +193,11 @@ def opened(
             publish=lambda state: tell(state_json(state), delivery.publish_state, *(child.state for child in web)),
             notifier=notifier,
             queue=outbox.stats,
-            health=health_of(publisher, ModelWatch(settings.model.path / model.file, model.sha256), captures),
+            health=health_of(publisher, ModelWatch(settings.model.path / model.file, model.sha256), captures, no_head),
             now_s=time.monotonic(),
             fill=lambda: Fill(gauges.levels(), settings.fill.alert_at),
             updates=lambda: told_updates(updates, shadows),
+            teaching=lambda: taught.state(head),
         )
         yield Parts(
             camera=CoolingCamera(camera, lambda: reporter.hot),
@@ -203,6 +218,8 @@ def opened(
             ask_reload=lambda: (reload or never()).ask(settings, reporter),
             keeper=stack.enter_context(closing(keeper_for(settings, model))),
             ask_update=updates.begin if updates else None,
+            teach=lambda: taught.begin(settings.model_dump_json()),
+            use_model=partial(use_model, settings),
         )
 
 
@@ -214,8 +231,13 @@ def first_state(settings: Settings, model: ModelId, before: BinState | None) -> 
     return replace(before, model=model, faults=(), warnings=config_warning)
 
 
-def health_of(publisher: Publisher, model_watch: ModelWatch, captures: Sequence[Capturing]) -> Callable[[], Health]:
-    """Looks at the computer, at the broker, at the model's file and at what keeps items; cheap."""
+def health_of(
+    publisher: Publisher, model_watch: ModelWatch, captures: Sequence[Capturing], no_head: str | None
+) -> Callable[[], Health]:
+    """Looks at the computer, at the broker, at the model's file and at what keeps items; cheap.
+
+    no_head: why the head that was chosen does not answer.
+    """
     return lambda: Health(
         temperature_c=pi_health.temperature_c(),
         clock_synced=pi_health.clock_synced(),
@@ -225,6 +247,7 @@ def health_of(publisher: Publisher, model_watch: ModelWatch, captures: Sequence[
         throttled=firmware.throttled(),
         model_file=model_watch.trouble(),
         captures=next((capturing.trouble for capturing in captures), None),
+        head=no_head,
     )
 
 
@@ -238,17 +261,21 @@ def drain(delivery: Delivery, at_most_s: float, should_stop: Callable[[], bool])
         time.sleep(POLL_S)
 
 
-def classify(settings: Settings, paths: Sequence[Path]) -> Iterator[Verdict]:
+def classify(settings: Settings, paths: Sequence[Path], *, taught: bool = False) -> Iterator[Verdict]:
     """One verdict an image, in input order. Raises ImageError for a folder without one, ModelError."""
     files = expand(paths)
-    with judge(settings) as (asked, _):
+    with judge(settings, taught=taught) as (asked, _):
         yield from verdicts(files, asked)
 
 
 @contextmanager
-def judge(settings: Settings) -> Iterator[tuple[Judge, Manifest]]:
-    """What answers on single pictures, and its model. Raises ModelError, ConfigError."""
-    with closing(open_classifier(settings)) as classifier:
+def judge(settings: Settings, *, taught: bool = False) -> Iterator[tuple[Judge, Manifest]]:
+    """What answers on single pictures, and its model. taught: as the bin of these settings was.
+
+    Raises ModelError, ConfigError.
+    """
+    opened = open_classifier(settings)
+    with closing(with_head(settings, opened)[0] if taught else opened) as classifier:
         model = classifier.manifest
         yield Judge(classifier, policy_for(settings, model), model.id, model.input.crop_margin), model
 
@@ -258,6 +285,14 @@ def checked_config(path: Path, environ: Mapping[str, str]) -> Settings:
     settings = config.load(path, environ)
     checked_model(chosen_model(settings))
     return settings
+
+
+def untaught_labels(settings: Settings) -> Sequence[str]:
+    """Those in the configuration that neither the model nor its head knows. Raises ModelError."""
+    model = manifest.load(chosen_model(settings).model.path)
+    heads = heads_of(settings, model)
+    number = heads.chosen()
+    return config.new_labels(settings, model.labels if number == BASE else heads.load(number).about.labels)
 
 
 def move_flap(settings: Settings, compartment: str) -> FlapReport:
@@ -294,11 +329,25 @@ def with_model(settings: Settings, folder: Path) -> Settings:
 
 
 def use_model(settings: Settings, wanted: str) -> None:
-    """Run another model from now on. Raises UpdateError, ModelError, ConfigError: it cannot be run here."""
+    """Run another model, or another head of the one that runs, from now on.
+
+    Raises UpdateError, ModelError, ConfigError: it cannot be run here.
+    """
+    if wanted == BASE or re.fullmatch(NUMBER, wanted):
+        use_head(settings, wanted)
+        return
     store = ModelStore(settings.models_folder)
     if wanted in store.installed():
         open_package(settings, store.path(wanted))[1].close()
     store.use(wanted)
+
+
+def use_head(settings: Settings, number: str) -> None:
+    """Raises UpdateError: not there; ModelError: damaged; ConfigError: it answers labels that go nowhere."""
+    heads = heads_of(settings, manifest.load(chosen_model(settings).model.path))
+    if number in heads.numbers():
+        check_labels(settings, heads.load(number).about.labels)
+    heads.use(number)
 
 
 def open_chosen(settings: Settings, keeper: ModelKeeper) -> tuple[Settings, LiteRtClassifier]:
@@ -318,11 +367,36 @@ def open_package(settings: Settings, folder: Path) -> tuple[Settings, LiteRtClas
     return with_it, classifier
 
 
+def with_head(
+    settings: Settings, classifier: LiteRtClassifier
+) -> tuple[LiteRtClassifier | TaughtClassifier, str | None, str | None]:
+    """What answers: the classifier with the head that was chosen, or as it is.
+
+    The head's number, where one answers; and why the one that was chosen does not.
+    """
+    model = classifier.manifest
+    heads = heads_of(settings, model)
+    number = heads.chosen()
+    if number == BASE:
+        return classifier, None, None
+    try:
+        head = heads.load(number)
+        check_labels(settings, head.about.labels)
+        return TaughtClassifier(classifier, model, number, head), number, None
+    except SmartBinError as error:
+        return classifier, None, NO_HEAD.format(number=number, error=error)
+
+
+def heads_of(settings: Settings, model: Manifest) -> HeadStore:
+    """The heads that were taught to this model here."""
+    return HeadStore(settings.heads_folder, model.sha256)
+
+
 def open_classifier(settings: Settings) -> LiteRtClassifier:
     """Load and warm up the model. Raises ModelError, ConfigError when its labels are not all routed."""
     classifier = LiteRtClassifier(settings.model.path, settings.model.threads)
     try:
-        check_routes(settings, classifier.manifest)
+        check_labels(settings, classifier.manifest.labels)
     except ConfigError:
         classifier.close()
         raise
@@ -332,17 +406,13 @@ def open_classifier(settings: Settings) -> LiteRtClassifier:
 def checked_model(settings: Settings) -> Manifest:
     """What is said of the model, which fits the compartments. Raises ModelError, ConfigError."""
     model = manifest.load(settings.model.path)
-    check_routes(settings, model)
+    check_labels(settings, model.labels)
     return model
 
 
-def check_routes(settings: Settings, model: Manifest) -> None:
-    """Raises ConfigError unless every label of the model goes into exactly one compartment.
-
-    Where models change by themselves, one with fewer labels than are routed is fine.
-    """
-    several = bool(ModelStore(settings.models_folder).installed())
-    problems = (config.unrouted if several else config.route_problems)(settings, model.labels)
+def check_labels(settings: Settings, labels: Sequence[str]) -> None:
+    """Raises ConfigError unless every label that may be answered goes into exactly one compartment."""
+    problems = config.route_problems(settings, labels)
     if problems:
         raise ConfigError(problems)
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from edge import app, checkup, config, demo, doctor, logs, models_command, watching
+from edge import app, checkup, config, demo, doctor, logs, models_command, teach_command, watching
 from edge.bench import command as bench
 from edge.bench import plot, report
 from edge.config import Settings
@@ -45,6 +45,7 @@ examples:
   smartbin watch --host broker          all bins on a broker, as they sort
   smartbin models                       the models here, and which one runs
   smartbin review status                the items that were kept to be labelled
+  smartbin teach                        learn from those that were labelled
   smartbin flap recycling               move one flap, to see that it is wired right
   smartbin run                          what the service runs
 
@@ -131,6 +132,10 @@ def argument_parser() -> argparse.ArgumentParser:
     models = _add(commands, "models", _check_config, "the models here and which one runs; use another; update")
     models_command.add_to(models, _config)
 
+    taught = _add(commands, "teach", _check_config, "learn from the items that were labelled, in half a minute")
+    _config(taught)
+    teach_command.add_to(taught)
+
     review = _add(
         commands, "review", _check_config, "the items that were kept: how many, out to label them, labels back"
     )
@@ -194,7 +199,7 @@ def _demo(args: argparse.Namespace) -> int:
 
 def _classify(args: argparse.Namespace) -> int:
     rejected = False
-    for verdict in app.classify(_settings_with_model(args), args.paths):
+    for verdict in app.classify(_settings_with_model(args), args.paths, taught=_with_head(args)):
         print(json.dumps(to_json_dict(verdict), ensure_ascii=False) if args.json else verdict_line(verdict), flush=True)
         rejected = rejected or verdict.outcome is VerdictOutcome.REJECTED
     return 1 if rejected else 0
@@ -205,7 +210,12 @@ def _settings_with_model(args: argparse.Namespace) -> Settings:
     if args.model is not None:
         environ[f"{config.ENV_PREFIX}MODEL__PATH"] = str(args.model.resolve())
     settings = config.load(args.config or demo.CONFIG, environ)
-    return settings if args.config is None or args.model is not None else app.chosen_model(settings)
+    return app.chosen_model(settings) if _with_head(args) else settings
+
+
+def _with_head(args: argparse.Namespace) -> bool:
+    """Whether it is to answer as a certain bin does: with the model that was chosen there, and its head."""
+    return args.config is not None and args.model is None
 
 
 def _serve(args: argparse.Namespace) -> int:
@@ -214,7 +224,7 @@ def _serve(args: argparse.Namespace) -> int:
     if not (args.rate > 0 and 0 <= args.port <= 65535):
         raise ConfigError(["--rate must be above 0, --port between 0 and 65535"])
     wishes = web.Wishes(args.host, args.port, args.rate, args.password_file)
-    with app.judge(_settings_with_model(args)) as (judge, model):
+    with app.judge(_settings_with_model(args), taught=_with_head(args)) as (judge, model):
         web.run(wishes, judge, model, lambda text: print(text, flush=True))
     return 0
 
@@ -233,6 +243,8 @@ def _watch(args: argparse.Namespace) -> int:
 def _check_config(args: argparse.Namespace) -> int:
     settings = app.checked_config(args.config, os.environ)
     routes = "; ".join(f"{name}: {', '.join(c.labels) or 'nothing'}" for name, c in settings.compartments.items())
+    for label in app.untaught_labels(settings):
+        print(f"{label}: the model does not know it yet; show the bin some (/teach on its page), then `smartbin teach`")
     print(f"{args.config}: fine.\n{routes}\nunsure or {settings.default_compartment}: {settings.default_compartment}")
     return 0
 

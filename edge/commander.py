@@ -17,10 +17,11 @@ from edge.commands import (
     Request,
     Situation,
     TeachItemRequest,
+    UseModelRequest,
     objection,
     refused,
 )
-from edge.errors import ModelError, OutboxError, SiteError
+from edge.errors import ModelError, OutboxError, SiteError, SmartBinError
 from edge.logs import fields
 from edge.model import Box, Frame, Prediction
 from edge.parts import Parts
@@ -103,8 +104,8 @@ class Commander:
             return refused(command.name, request.id, Refusal.FAILED, trouble)
         elif isinstance(request, EmptiedRequest | TeachItemRequest) or command.name == "snapshot":
             return self._written(request)
-        elif command.name == "update-models":
-            return self._update(request)
+        elif command.name in ("teach", "use-model", "update-models"):
+            return self._model(command.name, request)
         elif isinstance(request, FlapRequest) and not self._worker.try_flap(request.compartment):
             return refused(command.name, request.id, Refusal.FAILED, NOT_MOVED)
         return Answer(command.name, request.id, ok=True, state=reporter.state if command.name == "status" else None)
@@ -133,6 +134,20 @@ class Commander:
         except (ModelError, SiteError) as error:
             return refused("teach-item", request.id, Refusal.FAILED, str(error))
         return Answer("teach-item", request.id, ok=True, item_id=item_id)
+
+    def _model(self, name: str, request: Request) -> Answer:
+        """What changes how the bin answers."""
+        if name == "update-models":
+            return self._update(request)
+        try:
+            if isinstance(request, UseModelRequest):
+                self._parts.use_model(request.model)
+            else:
+                self._parts.teach()
+        except SmartBinError as error:
+            return refused(name, request.id, Refusal.FAILED, str(error))
+        self._parts.reporter.tell(self._parts.clock.monotonic_s())  # who asked wants to see it
+        return Answer(name, request.id, ok=True)
 
     def _snapshot(self, request: Request) -> Answer:
         frame = self._worker.frame

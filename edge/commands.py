@@ -46,6 +46,18 @@ class TeachItemRequest(Request):
     label: Annotated[str, Field(min_length=1, max_length=60), AfterValidator(checked_label)]
 
 
+class UseModelRequest(Request):
+    """use-model: answer with another model or taught head from the next item on, as `smartbin models use` does."""
+
+    model: Annotated[
+        str,
+        Field(
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$",
+            description="a head's number or `base`, a package NAME-VERSION or `shipped`",
+        ),
+    ]
+
+
 class _Identified(BaseModel):
     id: _Id
 
@@ -60,6 +72,8 @@ REQUESTS: dict[str, type[Request]] = {
     "snapshot": Request,
     "teach-item": TeachItemRequest,
     "update-models": Request,
+    "teach": Request,
+    "use-model": UseModelRequest,
 }
 # what each does, for the documents that are made from this; else its request's docstring says so
 DOES = {
@@ -72,6 +86,8 @@ DOES = {
     "snapshot": "publish the tray as it is now on `picture`, where `mqtt.pictures` allows it",
     "teach-item": "keep what lies on the tray of a paused bin, with a label; nothing moves",
     "update-models": "look for a newer model (`[update]`) now; what comes of it is in `state`, `updates`",
+    "teach": "begin a lesson with all that is labelled; `state` tells what becomes of it",
+    "use-model": "answer with another model, or with another taught head, from the next item on",
 }
 
 

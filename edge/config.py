@@ -492,6 +492,11 @@ class Settings(Section):
         return self.outbox.path.parent / "models"
 
     @property
+    def heads_folder(self) -> Path:
+        """Where taught heads are: beside the events, which the bin may write."""
+        return self.outbox.path.parent / "heads"
+
+    @property
     def default_compartment(self) -> str:
         """Where an item goes when the bin abstains."""
         return next(name for name, c in self.compartments.items() if c.default)
@@ -543,18 +548,25 @@ def parse(
 
 
 def route_problems(settings: Settings, labels: Iterable[str]) -> list[str]:
-    """What is wrong between the routes and a model's labels."""
+    """What is wrong between the routes and a model's labels.
+
+    A label that the model does not know may be one that the bin is to be taught. Only beside one that is not routed it
+    is told: then it is most likely that one, misspelt.
+    """
     known = list(labels)
-    unknown = [label for label in settings.routes if label not in known]
-    return unrouted(settings, known) + [
-        f"compartments: the model has no label {label!r}; it knows {', '.join(known)}" for label in sorted(unknown)
-    ]
+    missing = [label for label in known if label not in settings.routes]
+    problems = [f"compartments: label {label!r} is not routed; add it to one compartment's labels" for label in missing]
+    if missing:
+        problems += [
+            f"compartments: the model has no label {label!r}; it knows {', '.join(known)}"
+            for label in new_labels(settings, known)
+        ]
+    return problems
 
 
-def unrouted(settings: Settings, labels: Iterable[str]) -> list[str]:
-    """The labels for which no compartment is named. A model with fewer labels than are routed does no harm."""
-    missing = [label for label in labels if label not in settings.routes]
-    return [f"compartments: label {label!r} is not routed; add it to one compartment's labels" for label in missing]
+def new_labels(settings: Settings, labels: Iterable[str]) -> list[str]:
+    """The routed labels that a model does not know: the bin is to be taught them, or nothing is ever called that."""
+    return sorted(set(settings.routes) - set(labels))
 
 
 def _with_environment(table: dict[str, Any], environ: Mapping[str, str], problems: list[str]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ SmartBinError                exit code 1
 |- SiteError                 1  the kept items cannot be read or written: most often a full disk
 |  |- ReviewError               an export that cannot be written, an import that contradicts itself
 |  |- SiteConflictError         somebody else has labelled the item meanwhile
+|  |- LessonError               what the site has labelled is not enough to be taught, or the model cannot be
 |  `- SiteItemMissingError      there is no such item (any more)
 |- PublishError              2  the password or certificate file for the broker cannot be used
 `- UpdateError               1  a model package that cannot be had, is not to be trusted or does not fit
@@ -84,6 +85,10 @@ class ReviewError(SiteError):
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(self.problems))
+
+
+class LessonError(SiteError):
+    """The bin cannot be taught: too little is labelled, or the model carries no bank."""
 
 
 class SiteConflictError(SiteError):

@@ -1,4 +1,4 @@
-"""`smartbin models`: what is there and which one runs, `use` another, `update` from the repository."""
+"""`smartbin models`: models and taught heads, which of them answers, `use` another, `update` from the repository."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from edge import app, config, manifest
+from edge.adapters.head_store import HeadStore
 from edge.adapters.model_store import ModelStore
 from edge.config import Settings
 from edge.errors import ModelError
+from edge.head import BASE, About
+from edge.manifest import Manifest
 from edge.model_choice import SHIPPED
 
 AddConfig = Callable[[argparse.ArgumentParser], None]
@@ -30,7 +33,7 @@ def add_to(parser: argparse.ArgumentParser, add_config: AddConfig) -> None:
         sub.set_defaults(command=command)
         sub.add_argument("--config", type=Path, default=argparse.SUPPRESS, metavar="FILE", help=argparse.SUPPRESS)
         if name == "use":
-            sub.add_argument("model", metavar=f"NAME-VERSION|{SHIPPED}")
+            sub.add_argument("model", metavar=f"NAME-VERSION|{SHIPPED}|HEAD|{BASE}")
 
 
 def _list(args: argparse.Namespace) -> int:
@@ -66,19 +69,46 @@ def become_owner(folder: Path) -> None:
 
 
 def lines(settings: Settings, store: ModelStore) -> Iterator[str]:
-    """One a model: which runs, what it is, how good it was in its test."""
+    """One a model: which runs, what it is, how good it was in its test. Below it its heads, where it has any."""
     runs, rejected = store.usable(), store.rejected()
     folders = {SHIPPED: settings.model.path, **{name: store.path(name) for name in store.installed()}}
     for name, folder in folders.items():
         why = f"  put back: {rejected[name]}" if name in rejected else ""
-        yield f"{'*' if name == runs else ' '} {name}  {_described(folder)}{why}"
+        try:
+            model = manifest.load(folder)
+        except ModelError as error:
+            yield f"{_mark(name == runs)} {name}  cannot be used: {error}{why}"
+            continue
+        yield f"{_mark(name == runs)} {name}  {_described(model)}{why}"
+        yield from _heads(app.heads_of(settings, model))
 
 
-def _described(folder: Path) -> str:
-    try:
-        model = manifest.load(folder)
-    except ModelError as error:
-        return f"cannot be used: {error}"
+def _heads(heads: HeadStore) -> Iterator[str]:
+    numbers, chosen = heads.numbers(), heads.chosen()
+    for number in numbers:
+        try:
+            told = _taught(heads.load(number).about)
+        except ModelError as error:
+            told = f"cannot be used: {error}"
+        yield f"    {_mark(number == chosen)} {number}  {told}"
+    if numbers:
+        yield f"    {_mark(chosen == BASE)} {BASE}  the model's own answers"
+
+
+def _taught(about: About) -> str:
+    site, bank = about.site, about.bank
+    return (
+        f"taught {about.made[:16].replace('T', ' ')} with {about.items:,} items, {len(about.labels)} labels "
+        f"(right on site {site.labels_before} -> {site.labels_after}; held out {bank.labels_before} -> "
+        f"{bank.labels_after})"
+    )
+
+
+def _mark(on: bool) -> str:
+    return "*" if on else " "
+
+
+def _described(model: Manifest) -> str:
     figures: Sequence[tuple[str, object]] = [
         (word, model.metrics.get(f"test_{key}_accuracy"))
         for word, key in (("labels", "label"), ("compartments", "compartment"))

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from edge.npz import read_arrays
 
 METHOD: Final = "subspace-angle"
+ANSWERED = 0.95  # share of known things that stay within the threshold
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +54,12 @@ def distance(embedding: NDArray[np.float32], statistics: Statistics) -> float:
 def times_threshold(embeddings: Sequence[NDArray[np.float32]], novelty: Novelty) -> float:
     """How strange, the mean over at least one embedding (features,); above 1 it is unknown. Raises ValueError."""
     return float(np.mean([distance(embedding, novelty.statistics) for embedding in embeddings])) / novelty.threshold
+
+
+def refitted(novelty: Novelty, known: NDArray[np.float32]) -> float:
+    """The threshold that also lets ANSWERED of these known things pass; float32 (n, features). Never a smaller one."""
+    distances = [distance(embedding, novelty.statistics) for embedding in known]
+    return max(novelty.threshold, float(np.quantile(distances, ANSWERED))) if distances else novelty.threshold
 
 
 def to_bytes(statistics: Statistics) -> bytes:

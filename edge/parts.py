@@ -59,3 +59,5 @@ class Parts:
     ask_reload: Callable[[], str | None] = lambda: None  # what is wrong with the new configuration
     keeper: Keeper | None = None  # None where nothing can be taught
     ask_update: Callable[[], str | None] | None = None  # why a look for newer models cannot begin; None where it is off
+    teach: Callable[[], None] = lambda: None  # begins a lesson and returns; raises SmartBinError
+    use_model: Callable[[str], None] = lambda _: None  # a package, a head, or the base of either; raises SmartBinError

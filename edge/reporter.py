@@ -10,7 +10,7 @@ from edge import state as states
 from edge.logs import fields
 from edge.model import Fault, Problem, SortEvent
 from edge.ports import Notifier, OutboxStats
-from edge.state import BinState, Fill, Health, Updates
+from edge.state import BinState, Fill, Health, Teaching, Updates
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +32,10 @@ class Reporter:
         now_s: float,
         fill: Callable[[], Fill] = Fill,
         updates: Callable[[], Updates | None] = lambda: None,
+        teaching: Callable[[], Teaching] = Teaching,
     ) -> None:
         self.state = state
+        self._teaching = teaching
         self._fill = fill
         self._updates = updates
         self._publish = publish
@@ -90,8 +92,11 @@ class Reporter:
     def tick(self, now_s: float) -> None:
         """Called for every frame."""
         since_s = now_s - self._told_s
-        if since_s >= EVERY_S or (self.state != self._told and since_s >= AT_MOST_EVERY_S):
+        if since_s >= EVERY_S or (since_s >= AT_MOST_EVERY_S and self._news()):
             self.tell(now_s)
+
+    def _news(self) -> bool:
+        return self.state != self._told or self._teaching() != self.state.teaching
 
     def tell(self, now_s: float) -> None:
         """Publish the state now."""
@@ -105,6 +110,7 @@ class Reporter:
             uptime_s=int(now_s - self._started_s),
             health=self._health(),
             updates=self._updates(),
+            teaching=self._teaching(),
         )
         self._examine(queue, fill)
         self._told, self._told_s = self.state, now_s

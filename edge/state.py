@@ -60,6 +60,7 @@ class Health:
     throttled: the firmware slows the processor down now, for heat or a weak supply.
     model_file: what is wrong with the file on disk, which is not the one in memory.
     captures: why items are not kept that should be.
+    head: why the taught head that was chosen does not answer.
     """
 
     temperature_c: float | None = None
@@ -70,6 +71,21 @@ class Health:
     throttled: bool | None = None
     model_file: str | None = None
     captures: str | None = None
+    head: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Teaching:
+    """What the bin has learnt where it stands.
+
+    running: a lesson is under way.
+    head: the number of the taught head that answers; null where it is the model's own layer.
+    message: what became of the last lesson; null before one, and while one is under way.
+    """
+
+    running: bool = False
+    head: str | None = None
+    message: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +173,7 @@ class BinState:
     queued: events that wait for the broker.
     dropped: events that no longer found room on the disk.
     updates: newer models; null where [update] is off.
+    teaching: what was learnt on this site.
     """
 
     bin_id: str
@@ -179,6 +196,7 @@ class BinState:
     uptime_s: int = 0
     health: Health = Health()
     updates: Updates | None = None
+    teaching: Teaching = Teaching()
 
 
 def ready(state: BinState) -> BinState:
@@ -251,6 +269,7 @@ def ailments(state: BinState, before: Health) -> dict[str, Fault | None]:
         "power": _if(health.under_voltage, "power", Problem.UNDER_VOLTAGE, WEAK),
         "broker": _if(broker, "broker", Problem.BROKER_AWAY, broker),
         "captures": _if(health.captures, "captures", Problem.CAPTURE_FAILED, health.captures),
+        "head": _if(health.head, "head", Problem.MODEL_PUT_BACK, health.head),
         "model_file": _if(health.model_file, "model_file", Problem.MODEL_CHANGED, health.model_file),
     }
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from edge import loop
 from edge.decision import Policy
 from edge.delivery import Delivery
-from edge.errors import ModelError
+from edge.errors import ModelError, UpdateError
 from edge.model import Fault, Frame, ModelId, Phase, Prediction, Signal, SortEvent
 from edge.parts import Clock, Parts, Rules
 from edge.ports import Camera, Classifier, Inbox, Keeper, Observer, Outbox
@@ -71,6 +71,8 @@ class Bin:
     reloads: int = 0
     reload_trouble: str | None = None
     ask_update: Callable[[], str | None] | None = None
+    models: list[str] = field(default_factory=list)  # that were asked for; "teach" for a lesson
+    model_trouble: str | None = None
     fill: Callable[[], Fill] = Fill
     observers: Sequence[Observer] = ()  # beside `observer`
     clock: FakeClock = field(default_factory=lambda: FakeClock(step_s=0.001))
@@ -116,6 +118,8 @@ class Bin:
             ask_reload=self._reload,
             keeper=self.keeper,
             ask_update=self.ask_update,
+            teach=lambda: self._use("teach"),
+            use_model=self._use,
         )
         loop.run(parts, should_stop)
         return [self.outbox.events[seq] for seq in sorted(self.outbox.finished)]
@@ -123,3 +127,8 @@ class Bin:
     def _reload(self) -> str | None:
         self.reloads += 1
         return self.reload_trouble
+
+    def _use(self, model: str) -> None:
+        self.models.append(model)
+        if self.model_trouble is not None:
+            raise UpdateError(self.model_trouble)

@@ -10,6 +10,7 @@ from typing import TypeVar
 from edge import model_choice
 from edge.adapters.model_store import ModelStore
 from edge.errors import ConfigError, ModelError, UpdateError
+from edge.head import BASE
 from edge.logs import fields
 from edge.model import Fault, Problem
 from edge.model_choice import SHIPPED
@@ -33,6 +34,8 @@ class ModelKeeper:
 
     def __init__(self, store: ModelStore) -> None:
         self.store = store
+        self._chosen_head: Callable[[], str] = lambda: BASE
+        self._head = BASE  # what was chosen when the model was opened
         self.package = SHIPPED  # what runs
         self._unnoted: set[str] = set()  # failed ones of which the disk took no note
         self._warning: Fault | None = None
@@ -58,6 +61,10 @@ class ModelKeeper:
         self.package = SHIPPED
         return open_shipped()
 
+    def watch_head(self, chosen: Callable[[], str]) -> None:
+        """chosen: the head of the model that was opened, or BASE; cheap. Another one is another model."""
+        self._chosen_head, self._head = chosen, chosen()
+
     def put_back(self, reason: str, package: str | None = None) -> None:
         """What runs, or was to run, or the package named, is not taken any more; the one before it is."""
         package = package or self.package
@@ -79,7 +86,7 @@ class ModelKeeper:
         if self._fails(reporter, now_s):
             self.put_back("; ".join(f.message for f in reporter.state.faults if f.problem is Problem.MODEL_FAILED))
             return self._usable() != self.package
-        if self._usable() != self.package:
+        if self._usable() != self.package or self._chosen_head() != self._head:
             self._warning = None  # somebody chose: what was put back is history
             return True
         if now_s - self._began_s > PROVEN_S and not self._proven:

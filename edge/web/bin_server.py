@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from edge import manifest
 from edge.adapters.site_store import site_store
-from edge.config import Settings
+from edge.config import Settings, new_labels
 from edge.feed import LARGEST, Kind, Packet, pack, unpack
 from edge.verdict import Verdict
 from edge.web import bin_openapi, openapi
@@ -64,7 +64,16 @@ def run(line: socket.socket, settings: Settings) -> None:
         services = Services(asker, model, counts, RATE, lock=guard.reading)
         parts = BinParts(view, history, send, guard, settings.model.path / "README.md")
         captures = stack.enter_context(
-            closing(Captures(Kept(site_store(settings), model.labels, settings.capture.mode)))
+            # what is routed and not known yet is to be taught
+            closing(
+                Captures(
+                    Kept(
+                        site_store(settings),
+                        [*model.labels, *new_labels(settings, model.labels)],
+                        settings.capture.mode,
+                    )
+                )
+            )
         )
         pages = [Route(f"/{name}", page(f"{name}.html", web.language)) for name in PAGES]
         more = [*routes(parts), *captures.routes(guard), *pages]
@@ -144,7 +153,7 @@ class _LateJudge:
                 one = self._settings.model_copy(
                     update={"model": self._settings.model.model_copy(update={"threads": 1})}
                 )
-                judge = self._stack.enter_context(app.judge(one))[0]
+                judge = self._stack.enter_context(app.judge(one, taught=True))[0]
                 self._judge = replace(judge, max_pixels=MOST_PIXELS)
         return self._judge.verdict(source, file)
 

@@ -57,7 +57,7 @@ class Changes(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """labels: those of the model. mode: of [capture]."""
+    """labels: those of the model, and those that it is to be taught. mode: of [capture]."""
 
     store: SiteStore
     labels: Sequence[str]

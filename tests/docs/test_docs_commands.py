@@ -94,6 +94,8 @@ RUNS = {
     "smartbin events": Run(swap=(("events", "events" + HERE),)),
     "smartbin events --config docs/bench.toml": Run(),
     "smartbin review status": Run(swap=(("status", "status" + HERE),)),
+    "smartbin teach": Run(says="has no bank|too few", code=1, swap=(("teach", "teach" + HERE),)),
+    "smartbin teach --dry-run": Run(says="has no bank|too few", code=1, swap=(("teach", "teach" + HERE),)),
     "smartbin models": Run(swap=(("models", "models" + HERE),)),
     "smartbin-convert prepare pictures/ --out build/set": Run(),
     "smartbin models update": Run(says="nothing was asked", swap=(("update", "update" + HERE),)),

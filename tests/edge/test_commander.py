@@ -237,3 +237,21 @@ def test_newer_models_are_looked_for_by_command(
     (reply,) = replies(inbox)
     assert (reply["ok"], reply["refusal"]) == (refusal is None, refusal)
     assert message in reply["message"]
+
+
+def test_a_lesson_is_begun_and_another_model_used() -> None:
+    inbox = FakeInbox([command("teach"), command("use-model", model="0003")])
+    bin_ = Bin([Phase.EMPTY] * 3, inbox=inbox)
+    bin_.run()
+    assert bin_.models == ["teach", "0003"]
+    assert [reply["ok"] for reply in replies(inbox)] == [True, True]
+
+
+def test_why_a_model_is_not_used_is_said() -> None:
+    inbox = FakeInbox(
+        [command("teach"), command("use-model", "2", model="nonsense"), command("use-model", model="../x")]
+    )
+    bin_ = Bin([Phase.EMPTY] * 4, inbox=inbox, model_trouble="there is no such model")
+    bin_.run()
+    assert [reply["refusal"] for reply in replies(inbox)] == ["failed", "failed", "invalid"]
+    assert replies(inbox)[1]["message"] == "there is no such model"

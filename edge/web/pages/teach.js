@@ -23,6 +23,16 @@ function showState(now) {
   state = now;
   if (!now.paused) ours = false;
   showWord();
+  showLearnt();
+}
+
+function showLearnt() {
+  const { running, head, message } = state?.teaching ?? {};
+  const model = head ? text("learn_is_head", { head }) : text("learn_is_base");
+  const words = [model, running ? text("learn_busy") : message].filter(Boolean).join(" ");
+  if (by("learnt").textContent !== words) by("learnt").textContent = words;
+  by("learn").disabled = !connected || running || busy;
+  by("base").disabled = !connected || running || busy || !head;
 }
 
 function showWord() {
@@ -74,7 +84,15 @@ async function alone(work) {
   }
   busy = false;
   showClasses();
+  showLearnt();
 }
+
+const order = (name, wanted) => alone(async () => {
+  by("answer").textContent = text("asking");
+  const told = await command(name, wanted).catch(() => ({ ok: false, message: text("offline") }));
+  by("answer").className = told?.ok === false ? "problem" : "soft";
+  by("answer").textContent = told?.message ?? "";
+});
 
 const teach = (label) => alone(async () => {
   say(text("asking"));
@@ -117,13 +135,17 @@ function line(is) {
   const back = is && !connected;
   connected = is;
   showWord();
+  showLearnt();
   if (back) load().catch((error) => say(error.message, true));
 }
 
 by("mode").addEventListener("click", changeMode);
 by("back").addEventListener("click", undo);
+by("learn").addEventListener("click", () => order("teach", {}));
+by("base").addEventListener("click", () => order("use-model", { model: "base" }));
 // keepalive: the page is gone before the answer comes; where the line is cut, somebody resumes on the page of the bin
 addEventListener("pagehide", () => ours && command("resume", {}, { keepalive: true }).catch(() => {}));
 showWord();
+showLearnt();
 watchTray(() => connected);
 live({ state: showState, seen: showSeen, line });

@@ -1,0 +1,145 @@
+"""A lesson from labelled items to a head that answers, on a real store and a real (tiny) model."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from teachable import PINK, SKY, jpeg, keep, picture, write_teachable_model
+from tinymodel import COLOURS, write_tiny_model
+
+from edge import app, cli, config
+from edge.demo import CONFIG
+from edge.errors import ModelError
+
+
+@pytest.fixture(scope="module")
+def teachable(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_teachable_model(tmp_path_factory.mktemp("models") / "tiny-colours")
+
+
+@pytest.fixture
+def bin_config(tmp_path: Path, teachable: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A bin whose configuration also routes cups, which the model does not know."""
+    monkeypatch.setenv("SMARTBIN_OUTBOX__PATH", str(tmp_path / "outbox.db"))
+    monkeypatch.setenv("SMARTBIN_MODEL__PATH", str(teachable))
+    text = CONFIG.read_text(encoding="utf-8").replace('labels = ["', 'labels = ["cup", "', 1)
+    assert "cup" in text
+    monkeypatch.setenv("SMARTBIN_CAMERA__PATH", str(CONFIG.parent / "samples"))
+    path = tmp_path / "config.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def site(tmp_path: Path) -> None:
+    """Things of the sky's colour are plastic here."""
+    keep(tmp_path / "captures", "plastic", SKY, range(12))
+    keep(tmp_path / "captures", "glass", COLOURS["glass"], range(200, 206))
+
+
+def classified(bin_config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """What the bin takes such a thing for."""
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(jpeg(picture(SKY, 999)))
+    assert cli.main(["classify", str(path), "--json", "--config", str(bin_config)]) == 0
+    return str(json.loads(capsys.readouterr().out.splitlines()[-1])["label"])
+
+
+def test_a_bin_is_taught_and_goes_back(bin_config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    site(tmp_path)
+    assert classified(bin_config, tmp_path, capsys) == "glass"
+
+    assert cli.main(["teach", "--config", str(bin_config)]) == 0
+
+    told = capsys.readouterr().out
+    assert "18 labelled items: 12 plastic, 6 glass" in told
+    assert "head 0001 answers from the next item on" in told
+    assert classified(bin_config, tmp_path, capsys) == "plastic"
+    assert cli.main(["models", "--config", str(bin_config)]) == 0
+    listed = capsys.readouterr().out
+    assert "    * 0001  taught 20" in listed
+    assert "with 18 items, 10 labels" in listed
+    assert cli.main(["models", "use", "base", "--config", str(bin_config)]) == 0
+    assert classified(bin_config, tmp_path, capsys) == "glass"
+    assert cli.main(["models", "use", "0001", "--config", str(bin_config)]) == 0
+    assert classified(bin_config, tmp_path, capsys) == "plastic"
+
+
+def test_a_dry_run_changes_nothing(bin_config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    site(tmp_path)
+
+    assert cli.main(["teach", "--dry-run", "--json", "--config", str(bin_config)]) == 0
+
+    told = json.loads(capsys.readouterr().out)
+    assert told["head"] is None
+    assert told["objection"] is None
+    assert told["site"]["labels_after"] > told["site"]["labels_before"]
+    assert not (tmp_path / "heads").exists()
+
+
+def test_a_lesson_that_brings_nothing_is_not_taken_over(
+    bin_config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for i, label in enumerate(("glass", "plastic")):
+        keep(tmp_path / "captures", label, COLOURS[label], range(100 * i, 100 * i + 8))
+
+    assert cli.main(["teach", "--config", str(bin_config)]) == 0
+
+    assert "not taken over: it is not right more often" in capsys.readouterr().out
+    assert not (tmp_path / "heads").exists()
+
+
+def test_nothing_labelled_is_said(bin_config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    keep(tmp_path / "captures", None, SKY, range(3))
+
+    assert cli.main(["teach", "--config", str(bin_config)]) == 1
+
+    assert "0 labelled items are too few" in capsys.readouterr().err
+
+
+def test_a_model_without_a_bank_is_said(
+    bin_config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SMARTBIN_MODEL__PATH", str(write_tiny_model(tmp_path / "plain")))
+
+    assert cli.main(["teach", "--config", str(bin_config)]) == 1
+
+    assert "it has no bank" in capsys.readouterr().err
+
+
+def test_a_damaged_picture_is_one_item_less(
+    bin_config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site(tmp_path)
+    next((tmp_path / "captures").glob("*/*.jpg")).write_bytes(b"\xff\xd8 not really one")
+
+    assert cli.main(["teach", "--config", str(bin_config)]) == 0
+
+    assert "17 labelled items" in capsys.readouterr().out
+
+
+def test_a_head_that_cannot_answer_leaves_it_to_the_model_and_says_why(bin_config: Path, tmp_path: Path) -> None:
+    site(tmp_path)
+    keep(tmp_path / "captures", "cup", PINK, range(100, 104))
+    settings = config.load(bin_config, os.environ)
+    assert cli.main(["teach", "--config", str(bin_config)]) == 0
+    with closing(app.open_classifier(settings)) as base:
+        assert app.with_head(settings, base)[1:] == ("0001", None)
+
+        bin_config.write_text(bin_config.read_text(encoding="utf-8").replace('"cup", ', ""), encoding="utf-8")
+        classifier, head, why_not = app.with_head(config.load(bin_config, os.environ), base)
+
+        assert (classifier, head) == (base, None)
+        assert "head 0001 does not answer, the model's own layer does: " in str(why_not)
+        assert "label 'cup' is not routed" in str(why_not)
+
+        next((tmp_path / "heads").glob("*/0001.npz")).write_bytes(b"half")
+        classifier, head, why_not = app.with_head(settings, base)
+
+        assert (classifier, head) == (base, None)
+        assert "0001.npz" in str(why_not)
+    with pytest.raises(ModelError, match="damaged"):
+        app.use_model(settings, "0001")
