@@ -29,11 +29,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser("publish", help=__doc__, description=__doc__)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _add(commands, "keys", _keys, "make a key for each role and an empty repository")
-    _add(commands, "add", _offer, "sign a model folder as the newest release").add_argument("model", type=Path)
-    _add(commands, "withdraw", _withdraw, "bins get it no more").add_argument("package", metavar="NAME-VERSION")
+    _add(commands, "add", _offer, "sign a model folder, or a taught head, as the newest release").add_argument(
+        "model", type=Path, metavar="DIR|FILE.npz", help="what `package` made, or STATE/heads/MODEL/NUMBER.npz of a bin"
+    )
+    _add(commands, "withdraw", _withdraw, "bins get it no more").add_argument(
+        "package", metavar="NAME-VERSION", help="as `list` names it"
+    )
     _add(commands, "refresh", _refresh, f"sign anew, at least every {DAYS['timestamp']} days; also in a timer")
     rotate = _add(commands, "rotate", _rotate, "replace a role's key; bins follow by themselves")
-    rotate.add_argument("role", choices=ROLES)
+    rotate.add_argument("role", choices=ROLES, help="whose key")
     _add(commands, "list", _list, "what it holds, and until when it is valid")
 
 

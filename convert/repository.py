@@ -2,13 +2,14 @@
 
 root.json               what a bin is given once: the newest root
 metadata/               N.root.json, N.targets.json, N.snapshot.json, timestamp.json
-targets/                SHA256.NAME-VERSION.tar
+targets/                SHA256.NAME-VERSION.tar, SHA256.head-MODEL-RELEASE.npz
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,12 +24,14 @@ from edge import manifest, updates
 from edge.adapters.archive import pack
 from edge.adapters.files import write_atomic
 from edge.errors import UpdateError
-from edge.updates import About, Offer
+from edge.head import from_bytes
+from edge.updates import About, AnyOffer, HeadAbout, HeadOffer, Offer
 
 # A bin takes nothing from a repository that was not signed anew for so long: nobody can hold it back with old files.
 DAYS = {"root": 730, "targets": 365, "snapshot": 30, "timestamp": 30}
 NO_REPOSITORY = "{folder}: no repository, or a damaged one ({error}); `smartbin-convert publish keys` begins one"
 DUE_DAYS = 90  # root and targets are renewed when less is left
+SUFFIX = {"model": ".tar", "head": ".npz"}
 KINDS: dict[str, type[Root | Targets | Snapshot | Timestamp]] = {
     "root": Root,
     "targets": Targets,
@@ -62,28 +65,35 @@ class Repository:
             fresh.version = 0
             self._write(Metadata(fresh))
 
-    def add(self, folder: Path) -> Offer:
-        """A model folder as the newest release. Raises ModelError too: it is damaged."""
-        model, content = manifest.load(folder), pack(folder)
+    def add(self, folder: Path) -> AnyOffer:
+        """A model folder, or the file of a taught head, as the newest release. Raises ModelError too: it is damaged."""
+        if folder.is_file():
+            content = folder.read_bytes()
+            about: About | HeadAbout = self._about_head(folder, content)
+        else:
+            about, content = self._about(manifest.load(folder), folder), pack(folder)
+        offer = Offer(about, "", 0) if isinstance(about, About) else HeadOffer(about, "", 0)
+        offer = replace(offer, path=f"{offer.package}{SUFFIX[about.kind]}", length=len(content))
         metadata: Metadata[Targets] = self._read("targets")
-        about = self._about(model, folder, metadata.signed)
-        path = f"{about.name}-{about.version}.tar"
         digest = hashlib.sha256(content).hexdigest()
-        if path in metadata.signed.targets:
-            raise UpdateError(f"{path} is there already: raise the version (`smartbin-convert package --version`)")
-        target = TargetFile(len(content), {"sha256": digest}, path, {"custom": about.model_dump(mode="json")})
-        write_atomic(_made(self.folder / "targets") / f"{digest}.{path}", content)
-        metadata.signed.targets[path] = target
+        if offer.path in metadata.signed.targets:
+            raise UpdateError(
+                f"{offer.path} is there already: raise the version (`smartbin-convert package --version`)"
+            )
+        custom = {"custom": about.model_dump(mode="json")}
+        write_atomic(_made(self.folder / "targets") / f"{digest}.{offer.path}", content)
+        metadata.signed.targets[offer.path] = TargetFile(len(content), {"sha256": digest}, offer.path, custom)
         self._write(metadata)
         self._sign_on()
-        return Offer(about, path, len(content))
+        return offer
 
     def withdraw(self, package: str) -> None:
         """Bins do not get it any more; those that run it get the release before it."""
         metadata: Metadata[Targets] = self._read("targets")
-        if metadata.signed.targets.pop(f"{package}.tar", None) is None:
-            known = ", ".join(offer.package for offer in self.offers()) or "nothing"
-            raise UpdateError(f"there is no {package}; it holds {known}")
+        known = {offer.package: offer.path for offer in self.offers()}
+        if package not in known:
+            raise UpdateError(f"there is no {package}; it holds {', '.join(known) or 'nothing'}")
+        del metadata.signed.targets[known[package]]
         self._write(metadata)
         self._sign_on()
 
@@ -121,7 +131,7 @@ class Repository:
         self._sign_on()
         return metadata.signed.version
 
-    def offers(self) -> Sequence[Offer]:
+    def offers(self) -> Sequence[AnyOffer]:
         """What it holds, the newest first."""
         signed = self._read("targets").signed
         assert isinstance(signed, Targets)
@@ -132,21 +142,37 @@ class Repository:
         """Until when what each role signed holds."""
         return {role: self._read(role).signed.expires for role in ROLES}
 
-    def _about(self, model: manifest.Manifest, folder: Path, targets: Targets) -> About:
+    def _about(self, model: manifest.Manifest, folder: Path) -> About:
         fields: dict[str, Any] = {
             "kind": "model",
             "name": model.name,
             "version": model.version,
-            "release": 1 + max((offer.about.release for offer in self.offers()), default=0),
             "labels": model.labels,
             "size": sum(path.stat().st_size for path in folder.iterdir() if path.is_file()),
             "sha256": model.sha256,
-            "published": self._now,
         }
         try:
-            return About.model_validate(fields)
+            return About.model_validate({**fields, **self._next()})
         except ValueError as error:
             raise UpdateError(f"{folder}: cannot be published: {error}") from error
+
+    def _about_head(self, path: Path, content: bytes) -> HeadAbout:
+        try:
+            taught = from_bytes(content).about
+            fields: dict[str, Any] = {
+                "kind": "head",
+                "model_sha256": taught.model_sha256,
+                "labels": taught.labels,
+                "size": len(content),
+                "sha256": hashlib.sha256(content).hexdigest(),
+            }
+            return HeadAbout.model_validate({**fields, **self._next()})
+        except ValueError as error:
+            raise UpdateError(f"{path}: cannot be published: {error}") from error
+
+    def _next(self) -> dict[str, Any]:
+        release = 1 + max((offer.about.release for offer in self.offers()), default=0)
+        return {"release": release, "published": self._now}
 
     def _sign_on(self) -> None:
         """Snapshot names the targets, timestamp the snapshot: with the last file bins see the new state, not before."""

@@ -187,7 +187,9 @@ def opened(
         web = [stack.enter_context(closing(child)) for child in web_for(settings)]
         captures = [stack.enter_context(closing(capturing)) for capturing in capturing_for(settings, model)]
         updates = next((stack.enter_context(closing(child)) for child in updates_for(settings)), None)
-        shadows = [stack.enter_context(closing(shadow)) for shadow in shadows_for(settings, model, policy, keeper)]
+        shadows = [
+            stack.enter_context(closing(shadow)) for shadow in shadows_for(settings, model, policy, keeper, head)
+        ]
         reporter = Reporter(
             first_state(settings, model.id, before),
             publish=lambda state: tell(state_json(state), delivery.publish_state, *(child.state for child in web)),
@@ -549,8 +551,13 @@ def told_updates(updates: UpdateChild | None, shadows: Sequence[Shadowing]) -> U
     return replace(updates.told(), shadow=next(iter(found), None))
 
 
-def shadows_for(settings: Settings, model: Manifest, sorts: Policy, keeper: ModelKeeper) -> Sequence[Shadowing]:
-    """What lets a new model answer beside the one that sorts; nothing where [update] does not want that."""
+def shadows_for(
+    settings: Settings, model: Manifest, sorts: Policy, keeper: ModelKeeper, head: str | None
+) -> Sequence[Shadowing]:
+    """What lets a new model answer beside the one that sorts; nothing where [update] does not want that.
+
+    Where a taught head answers, a new model waits for somebody: it does not know what was taught here.
+    """
     wanted = settings.update
     if wanted.mode not in ("shadow", "auto"):
         return ()
@@ -567,10 +574,10 @@ def shadows_for(settings: Settings, model: Manifest, sorts: Policy, keeper: Mode
         Shadowing(
             keeper.store,
             open_candidate,
-            against=model.sha256,
+            against=f"{model.sha256} {model.version}",  # which names the head
             sorts=sorts,
             limits=limits,
-            take=wanted.mode == "auto",
+            take=wanted.mode == "auto" and head is None,
             put_back=keeper.put_back,
             monotonic_s=time.monotonic,
         ),

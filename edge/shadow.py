@@ -42,7 +42,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One package on the same pictures as the model that sorts (sha256: against), one picture an item.
+    """One package on the same pictures as the model that sorts (against), one picture an item.
 
     same_label, same_compartment, unsure_old, unsure_new: items. ln_old, ln_new: sums of the logarithms of the
     milliseconds. begun: how often it was begun with since it answered last.

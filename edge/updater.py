@@ -7,10 +7,12 @@ import os
 import sys
 from contextlib import closing, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from edge import app, logs, manifest
 from edge.adapters.arrivals import Arrivals
+from edge.adapters.head_update import HeadUpdate
 from edge.adapters.model_store import ModelStore
 from edge.adapters.tuf_client import TufClient
 from edge.adapters.update_child import SETTINGS
@@ -33,8 +35,13 @@ def update(settings: Settings) -> str:
     def try_out(folder: Path) -> None:
         app.open_package(settings, folder)[1].close()
 
-    with closing(TufClient(wanted.url, wanted.root, Arrivals(store).seen, now)) as source:
-        return Updating(wanted, store, source, try_out, (f"{runs.name}-{runs.version}", runs.sha256)).check(now)
+    arrivals = Arrivals(store)
+    check_labels = partial(app.check_labels, settings)
+    heads = HeadUpdate(app.heads_of(settings, runs), arrivals, check_labels, take_over=wanted.mode == "auto")
+    with closing(TufClient(wanted.url, wanted.root, arrivals.seen, now)) as source:
+        name = f"{runs.name}-{runs.version}"
+        looks = Updating(wanted, store, source, try_out=try_out, runs=(name, runs.sha256), heads=heads)
+        return looks.check(now)
 
 
 def main() -> int:

@@ -13,15 +13,19 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from bin_process import config_text
 from tinymodel import write_tiny_model
 
 from convert.repository import Repository
 from convert.signing import KeyFolder
-from edge import app, config
+from edge import app, config, manifest
 from edge.adapters.model_keeper import ModelKeeper
 from edge.adapters.model_store import ModelStore
 from edge.config import Settings
+from edge.head import About, Head, to_bytes
+from edge.lesson import Compared, Share
+from edge.teach import Layer
 
 
 class Publisher:
@@ -39,10 +43,34 @@ class Publisher:
         """The same repository at another time."""
         return Repository(self.files, KeyFolder(self.folder / "keys"), self.now + later)
 
+    def add_head(self, content: bytes) -> str:
+        """Publish a taught head; its name."""
+        path = self.folder / "head.npz"
+        path.write_bytes(content)
+        return self.repository.add(path).package
+
     def add(self, version: str, **changes: Any) -> str:
         """Publish the tiny model under another version; the package's name."""
         model = write_tiny_model(self.folder / "models" / version, version=version, **changes)
         return self.repository.add(model).package
+
+
+def head_for(model: Path, **changes: Any) -> bytes:
+    """The file of a taught head that answers as the tiny model at `model` does."""
+    described = manifest.load(model)
+    compared = Compared(*[Share(1, 2)] * 4)
+    fields: dict[str, Any] = {
+        "model_sha256": described.sha256,
+        "labels": described.labels,
+        "temperature": 1.0,
+        "made": "2026-11-26T12:00:00Z",
+        "items": 50,
+        "site": compared,
+        "bank": compared,
+    }
+    count = len(described.labels)
+    layer = Layer(np.ones((count, 12), np.float32), np.zeros(count, np.float32))
+    return to_bytes(Head(About(**{**fields, **changes}), layer))
 
 
 class Server:

@@ -37,7 +37,9 @@ def of_convert() -> Iterator[Parser]:
     """`smartbin-convert` itself, then each step, which is loaded for that."""
     yield convert.argument_parser([])
     for step in convert.STEPS:
-        yield next(parser for parser in _below(convert.argument_parser([step])) if parser.prog.endswith(f" {step}"))
+        found = next(parser for parser in _below(convert.argument_parser([step])) if parser.prog.endswith(f" {step}"))
+        yield found
+        yield from _below(found)
 
 
 def _below(parser: Parser) -> Iterator[Parser]:

@@ -2,6 +2,7 @@
 
 models/.incoming/       what is not complete yet; nothing there is ever run
 models/.tuf/            what was seen of the repository, by which an older state of it is known
+models/heads.json       which heads were taken from it
 models/checked.json     what came of the last look at the repository
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 import fcntl
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,7 +20,8 @@ from edge.adapters.files import sync_folder
 from edge.adapters.model_store import ModelStore
 from edge.errors import UpdateError
 
-INCOMING, TUF, LOCK, CHECKED = ".incoming", ".tuf", ".lock", "checked.json"
+INCOMING, TUF, LOCK, CHECKED, HEADS = ".incoming", ".tuf", ".lock", "checked.json", "heads.json"
+MOST_HEADS = 50  # remembered
 BUSY = "another update runs at this moment; wait for its end"
 
 
@@ -100,6 +102,18 @@ class Arrivals:
             self._store.path(package).rename(old)
             sync_folder(self._store.folder)
             shutil.rmtree(old, ignore_errors=True)
+
+    def heads(self) -> Collection[str]:
+        """sha256 of the heads that were taken from the repository; nobody wants one again that gave way since."""
+        try:
+            found = json.loads(self._store.read(HEADS) or "[]")
+        except ValueError:
+            return ()
+        return [str(sha256) for sha256 in found] if isinstance(found, list) else ()
+
+    def note_head(self, sha256: str) -> None:
+        """This one was taken."""
+        self._store.write(HEADS, json.dumps([*self.heads(), sha256][-MOST_HEADS:]))
 
     def last_check(self) -> Check | None:
         """What came of the last look at the repository."""

@@ -51,7 +51,7 @@ class _Seen:
 class Shadowing:
     """Implements ports.Observer. close() it.
 
-    open_candidate(folder) raises ModelError, ConfigError. against, sorts: sha256 and policy of the model that sorts.
+    open_candidate(folder) raises ModelError, ConfigError. against, sorts: which model sorts, and its policy.
     put_back(reason, package): it is not taken again by itself. take: whether a good one is used at once.
     """
 

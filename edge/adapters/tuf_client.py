@@ -22,7 +22,7 @@ from edge.adapters.files import sync_folder
 from edge.adapters.repository_files import FolderFiles, WebFiles, files_of
 from edge.errors import UpdateError
 from edge.logs import fields
-from edge.updates import SET_CLOCK, Offer
+from edge.updates import SET_CLOCK, AnyOffer
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class TufClient:
         self._files: WebFiles | FolderFiles = files_of(self.url)
         self._updater: Updater | None = None
 
-    def offers(self) -> Sequence[Offer]:
+    def offers(self) -> Sequence[AnyOffer]:
         """What is there now. Raises UpdateError: away, expired, older than seen, not signed, changed."""
         with self._told():
             self._updater = self._begin()
@@ -70,7 +70,7 @@ class TufClient:
         found = (updates.read(path, target.length, target.custom) for path, target in targets.items())
         return [offer for offer in found if offer is not None]
 
-    def fetch(self, offer: Offer, part: Path) -> None:
+    def fetch(self, offer: AnyOffer, part: Path) -> None:
         """The package as the file `part`, verified; goes on with what an earlier run left there. Raises UpdateError."""
         assert self._updater is not None, "offers() comes first"
         with self._told():

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
 
 from edge import manifest, updates
 from edge.adapters.archive import unpack
 from edge.adapters.arrivals import Arrivals, Check
+from edge.adapters.head_update import HeadUpdate, Source
 from edge.adapters.model_store import ModelStore
 from edge.config import UpdateSettings
 from edge.errors import ConfigError, ModelError, UpdateError
@@ -26,20 +26,10 @@ NO_DISK = "{folder}: cannot be written ({error}); make room, the next run tries 
 UNFIT = "{package} does not fit this bin: {error}"
 
 
-class Source(Protocol):
-    """A signed repository."""
-
-    def offers(self) -> Sequence[Offer]:
-        """What is there now. Raises UpdateError."""
-
-    def fetch(self, offer: Offer, part: Path) -> None:
-        """The package as a file, verified. Raises UpdateError."""
-
-
 class Updating:
     """try_out(folder) opens a model folder as the bin would, and raises ModelError or ConfigError where it cannot run.
 
-    runs: name-version and sha256 of the model that the bin uses now.
+    runs: name-version and sha256 of the model that the bin uses now. heads: what takes a taught head for it.
     """
 
     def __init__(
@@ -47,8 +37,10 @@ class Updating:
         settings: UpdateSettings,
         store: ModelStore,
         source: Source,
+        *,
         try_out: Callable[[Path], None],
         runs: tuple[str, str],
+        heads: HeadUpdate,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -56,6 +48,7 @@ class Updating:
         self._source = source
         self._try_out = try_out
         self._runs = runs
+        self._heads = heads
 
     def check(self, now: datetime) -> str:
         """What came of it, for people. Raises UpdateError; the message is kept for the page in both cases."""
@@ -70,7 +63,12 @@ class Updating:
         return message
 
     def _check(self, now: datetime) -> str:
-        offer = updates.newest(self._source.offers())
+        offers = self._source.offers()
+        model = self._model(updates.newest(offers), now)
+        head = self._heads.take(updates.newest_head(offers, self._runs[1]), self._source, now)
+        return model if head is None else f"{model}; {head}"
+
+    def _model(self, offer: Offer | None, now: datetime) -> str:
         if offer is None:
             return NOTHING.format(url=self._settings.url)
         if trouble := updates.clock_trouble(now, offer):

@@ -127,6 +127,7 @@ NOT_HERE = (
         "hours of training; tests/convert has small ones",
     ),
     (r"smartbin-convert prepare pictures/ /media/", "needs a bin's export; tests/convert/test_sources.py has one"),
+    (r"smartbin-convert publish add heads/", "needs a bin that was taught; tests/edge/test_updates.py has one"),
     (r"smartbin-convert publish withdraw ", "names a model of the reader's; tests/convert/test_publish.py has it"),
     (r"0 4 \* \* 1 smartbin-convert publish refresh", "a line of cron"),
     (r"smartbin models use ", "names a model of the reader's; tests/edge/test_models_command.py has it"),

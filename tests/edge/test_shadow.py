@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from broker_fixtures import wait_until
 from fakebin import BATTERY, GLASS, ITEM, LABELS, Bin, quiet_reporter
+from modelrepo import bin_settings
 from tinymodel import write_tiny_model
 
-from edge import shadow
+from edge import app, shadow
 from edge.adapters.model_keeper import LOOK_EVERY_S, ModelKeeper
 from edge.adapters.model_store import ModelStore
 from edge.adapters.shadowing import FILE, MOST_BEGUN, Candidate, Shadowing
@@ -275,3 +276,18 @@ def test_what_somebody_takes_by_hand_is_compared_no_more(world: World) -> None:
         world.store.use(PACKAGE)
         until(lambda: world.opened[0].closed)
         assert world.store.usable() == PACKAGE
+
+
+@pytest.mark.parametrize(
+    ("head", "mode", "takes"), [(None, "auto", True), ("0001", "auto", False), (None, "shadow", False)]
+)
+def test_where_a_taught_head_answers_a_new_model_waits_for_somebody(
+    tmp_path: Path, world: World, head: str | None, mode: str, takes: bool
+) -> None:
+    """It does not know what was taught here."""
+    settings = bin_settings(tmp_path, "https://models.example.org", tmp_path / "root.json", mode=mode)
+    model = app.checked_model(settings)
+    policy = app.policy_for(settings, model)
+    (beside,) = app.shadows_for(settings, model, policy, world.keeper, head)
+    beside.close()
+    assert beside._take is takes

@@ -14,16 +14,18 @@ from pathlib import Path
 
 import pytest
 from broker_fixtures import wait_until
-from modelrepo import Publisher, Server, bin_settings, serving, store_of, works
+from modelrepo import Publisher, Server, bin_settings, head_for, serving, store_of, works
 from small_disk import fill, mounted
 from tinymodel import COLOURS
 
-from edge import app, updater
+from edge import app, manifest, updater
 from edge.adapters.archive import unpack
 from edge.adapters.arrivals import Arrivals
 from edge.adapters.files import write_atomic
+from edge.adapters.head_store import HeadStore
 from edge.config import Settings, UpdateSettings
 from edge.errors import UpdateError
+from edge.head import from_bytes
 from edge.state import Updates
 
 
@@ -159,6 +161,68 @@ def test_a_bin_that_ends_ends_the_look(world: World) -> None:
     child.close()
     assert not child.told().looking
     assert not app.updates_for(world.settings.model_copy(update={"update": UpdateSettings()}))
+
+
+# --- taught heads ---
+
+
+def heads_of(settings: Settings) -> HeadStore:
+    return app.heads_of(settings, manifest.load(settings.model.path))
+
+
+def test_a_head_for_the_model_that_runs_is_fetched_once_and_ready(world: World) -> None:
+    shipped = world.settings.model.path
+    world.publisher.add("1.0.0")
+    assert world.publisher.add_head(head_for(shipped)).endswith("-2")
+    world.publisher.add_head(head_for(shipped, model_sha256="b" * 64))
+    up_to_date = "up to date: tiny-colours-1.0.0 runs"
+    assert world.update() == f"{up_to_date}; head 0001 is ready; take it with `smartbin models use 0001`"
+    assert world.update() == up_to_date
+    heads = heads_of(world.settings)
+    assert (list(heads.numbers()), heads.chosen()) == (["0001"], "base")
+    app.use_model(world.settings, "0001")
+    assert heads.chosen() == "0001"
+
+
+@pytest.mark.parametrize(("chosen", "answers"), [("base", "0002"), ("0001", "0001")])
+def test_where_models_change_by_themselves_it_answers_unless_one_was_taught_here(
+    world: World, chosen: str, answers: str, tmp_path: Path
+) -> None:
+    settings = bin_settings(tmp_path / "bin", world.server.url, world.publisher.root, mode="auto")
+    heads = heads_of(settings)
+    heads.add(from_bytes(head_for(settings.model.path, made="2026-01-01T00:00:00Z")))
+    heads.use(chosen)
+    world.publisher.add_head(head_for(settings.model.path))
+    updater.update(settings)
+    assert heads.chosen() == answers
+
+
+def test_a_head_that_was_kept_but_not_noted_is_not_kept_twice(world: World) -> None:
+    content = head_for(world.settings.model.path)
+    heads_of(world.settings).add(from_bytes(content))
+    world.publisher.add_head(content)
+    assert "head 0001 is ready" in world.update()
+    assert list(heads_of(world.settings).numbers()) == ["0001"]
+
+
+def test_a_head_with_a_label_that_goes_nowhere_or_of_others_is_refused(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped = world.settings.model.path
+    labels = (*list(COLOURS)[:-1], "cup")
+    world.publisher.add_head(head_for(shipped, labels=labels))
+    assert "label 'cup' is not routed" in world.refused()
+    monkeypatch.setattr("edge.adapters.head_update.from_bytes", lambda content: from_bytes(head_for(shipped)))
+    assert "another model or other labels" in world.refused()
+
+
+def test_a_tampered_head_is_refused_and_one_that_is_none_not_published(world: World) -> None:
+    world.publisher.add_head(head_for(world.settings.model.path))
+    (path,) = (world.files / "targets").glob("*.npz")
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    assert "a file is not the one that was signed" in world.refused()
+    with pytest.raises(UpdateError, match="cannot be published"):
+        world.publisher.add_head(b"no head")
 
 
 # --- those who cheat ---
