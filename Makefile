@@ -13,7 +13,7 @@ REVIEW_ARGS ?=
 UPDATE_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help check lint test faults virtual-pi bench fuzz soak bench-web bench-flood bench-capture bench-review bench-update lock audit docs docs-pages demo format hooks clean
+.PHONY: help check lint test faults virtual-pi bench fuzz soak bench-web bench-flood bench-capture bench-review bench-teach bench-update lock audit docs docs-pages demo format hooks clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -56,6 +56,9 @@ bench-capture: ## what keeping items costs the sorting, and its quota over 100,0
 
 bench-review: ## kept items a minute that the page lets somebody label, by keys alone; e.g. REVIEW_ARGS="--kept 50000"
 	$(BIN)python tests/bench/review.py $(REVIEW_ARGS)
+
+bench-teach: ## time and memory of a lesson, size of bank and head; e.g. TEACH_ARGS="--items 2000"
+	$(BIN)python tests/bench/teaching.py $(TEACH_ARGS)
 
 bench-update: ## the power is cut 100 times in the middle of a model's update; e.g. UPDATE_ARGS="--kills 1000"
 	$(BIN)python tests/bench/update.py $(UPDATE_ARGS)
