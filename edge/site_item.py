@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Annotated, Any, Final
 
@@ -99,6 +99,14 @@ class SiteItem:
     def confidence(self) -> float | None:
         """How sure the bin was of that, 0..1."""
         return None if self.event is None else self.event.confidence
+
+
+def with_label(item: SiteItem, label: str | None, by: str, at: str) -> SiteItem:
+    """The item with another label, or with None without. Where the bin took it for something else, that is noted."""
+    wrong = label is not None and item.suggested is not None and label != item.suggested
+    why = tuple(one for one in item.why if one is not Why.CORRECTED) + ((Why.CORRECTED,) if wrong else ())
+    who, when = (None, None) if label is None else (by, at)
+    return replace(item, label=label, why=why, labelled_by=who, labelled_at=when, revision=item.revision + 1)
 
 
 _ITEMS = TypeAdapter(SiteItem)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from edge.adapters.site_folder import SiteFolder
@@ -16,7 +16,7 @@ from edge.adapters.site_index import Key, SiteIndex, band_of
 from edge.config import Settings
 from edge.errors import SiteConflictError, SiteItemMissingError
 from edge.logs import fields
-from edge.site_item import SiteItem, checked_label
+from edge.site_item import SiteItem, checked_label, with_label
 
 log = logging.getLogger(__name__)
 
@@ -78,8 +78,7 @@ class SiteStore:
             old = self._read(index, item_id)
             if revision is not None and revision != old.revision:
                 raise SiteConflictError(item_id, old.revision, old.label)
-            who, when = (None, None) if label is None else (by, at)
-            new = replace(old, label=label, labelled_by=who, labelled_at=when, revision=old.revision + 1)
+            new = with_label(old, label, by, at)
             index.put(new, self._files.rewrite(new))
             return new
 

@@ -37,7 +37,7 @@ def summary(counts: SiteCounts, labelled: Iterable[SiteItem]) -> Summary:
     for item in labelled:
         if item.event is None or item.label == NOT_AN_ITEM:
             continue
-        if item.why == (Why.RANDOM,):
+        if set(item.why) - {Why.CORRECTED} == {Why.RANDOM}:
             sure = sure.plus(item)
         else:
             hard = hard.plus(item)

@@ -101,7 +101,10 @@ def test_every_export_has_the_pictures_and_a_table_of_all_that_is_known(
         rows = list(csv.DictReader(stream))
     assert tuple(rows[0]) == formats.COLUMNS
     assert [row["label"] for row in rows] == LABELS
-    assert {row["why"] for row in rows} == {"jam strange"}
+    assert [row["why"].endswith(" corrected") for row in rows] == [
+        row["label"] not in ("", row["suggested"]) for row in rows
+    ]
+    assert all(row["why"].startswith("jam strange") for row in rows)
     assert {(row["bin"], row["day"], row["suggested"], row["confidence"]) for row in rows} == {
         ("lobby__1", "2026-11-26", "glass", "0.9700")
     }

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from site_items import site_item
 
-from edge.site_item import Embedding, SiteItem, Why, checked_label, from_json, to_dict, to_json
+from edge.site_item import Embedding, SiteItem, Why, checked_label, from_json, to_dict, to_json, with_label
 
 ITEM = site_item(1, why=(Why.LOW_MARGIN, Why.STRANGE), usefulness=0.1234)
 
@@ -77,3 +77,15 @@ def test_labels_that_can_be(label: str) -> None:
 def test_labels_that_cannot_be(label: str) -> None:
     with pytest.raises(ValueError, match="label"):
         checked_label(label)
+
+
+def test_a_label_that_the_bin_did_not_give_is_a_correction_until_it_is_taken_back() -> None:
+    item = site_item(1, why=(Why.RANDOM,))
+    assert item.suggested is not None
+    right = with_label(item, item.suggested, "page", "2026-11-26T10:00:00Z")
+    assert right.why == (Why.RANDOM,)
+    wrong = with_label(right, "coffee cup", "page", "2026-11-26T10:01:00Z")
+    assert wrong.why == (Why.RANDOM, Why.CORRECTED)
+    assert (wrong.label, wrong.labelled_by, wrong.revision) == ("coffee cup", "page", 2)
+    taken_back = with_label(wrong, None, "page", "2026-11-26T10:02:00Z")
+    assert (taken_back.why, taken_back.label, taken_back.labelled_by) == ((Why.RANDOM,), None, None)
