@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import shutil
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -80,6 +81,7 @@ class Server:
         self.asked: list[tuple[str, str | None]] = []
         self.cut_after: list[int] = []
         self.ranges = True
+        self.drips_s = 0.0  # between two bytes of a package
         self._http = _Http(("127.0.0.1", 0), partial(_Handler, self, directory=str(folder)))
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,))
         self._thread.start()
@@ -123,9 +125,18 @@ class _Handler(SimpleHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content) - begins))
         self.end_headers()
         cut = self._to.cut_after.pop(0) if self._to.cut_after and "/targets/" in self.path else None
-        self.wfile.write(content[begins:] if cut is None else content[begins : begins + cut])
+        self._send(content[begins:] if cut is None else content[begins : begins + cut])
         if cut is not None:
             self.close_connection = True
+
+    def _send(self, content: bytes) -> None:
+        if not self._to.drips_s or "/targets/" not in self.path:
+            self.wfile.write(content)
+            return
+        with suppress(ConnectionError):
+            for number in range(len(content)):
+                self.wfile.write(content[number : number + 1])
+                time.sleep(self._to.drips_s)
 
     def log_message(self, format: str, *args: object) -> None:
         """Not to the terminal."""

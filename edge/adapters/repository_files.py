@@ -6,6 +6,7 @@ What they bring is not to be trusted before it was verified.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,9 +18,11 @@ from edge.version import VERSION
 
 CHUNK = 64 * 1024
 CONNECT_S, SILENT_S, PAUSE_S = 20.0, 30.0, 0.5
+PATIENCE_S, LEAST_BYTES_A_S = 60.0, 500  # who sends less keeps a bin waiting for ever
 _RANGE = re.compile(r"bytes (\d+)-")
 AWAY = "{base} cannot be reached ({error}); check the network and update.url"
 CERTIFICATE = "{base} shows a certificate that does not hold ({error}); check the clock (`timedatectl`) and update.url"
+DRIPS = "{base} sends {rate:.0f} bytes a second; too slow to wait for. The next run goes on from here"
 NO_FOLDER = "{base} is not there; plug the stick in and mount it, or correct update.url; the next run goes on"
 FOLDER_AWAY = "{path} cannot be read ({error}); was the stick pulled out? The next run goes on from here"
 
@@ -57,9 +60,14 @@ class WebFiles(FetcherInterface):
         return int(begins[1]) if begins else 0, self._chunks(answer)
 
     def _chunks(self, answer: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+        began_s, taken = time.monotonic(), 0
         try:
             while chunk := answer.read1(CHUNK):  # what has come, so that a broken line loses nothing
                 yield chunk
+                taken += len(chunk)
+                passed_s = time.monotonic() - began_s
+                if passed_s > PATIENCE_S and taken < LEAST_BYTES_A_S * passed_s:
+                    raise DownloadError(DRIPS.format(base=self.base, rate=taken / passed_s))
         except urllib3.exceptions.HTTPError as error:
             raise self._trouble(error) from error
         finally:

@@ -420,6 +420,18 @@ def test_a_half_that_was_tampered_with_is_thrown_away(world: World) -> None:
     assert "is ready" in world.update(), "from the beginning"
 
 
+def test_a_server_that_drips_is_given_up_and_gone_on_with(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.publisher.add("2.0")
+    world.server.drips_s = 0.01
+    monkeypatch.setattr("edge.adapters.repository_files.PATIENCE_S", 0.1)
+    monkeypatch.setattr("edge.adapters.tuf_client.TRIES", 1)
+    assert "too slow to wait for" in world.refused()
+    (part,) = (world.settings.models_folder / ".incoming").iterdir()
+    assert part.stat().st_size > 0
+    world.server.drips_s = 0.0
+    assert "is ready" in world.update()
+
+
 def test_a_server_that_is_away_is_said(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edge.adapters.repository_files.PAUSE_S", 0.01)
     world.server.close()
