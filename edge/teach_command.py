@@ -77,23 +77,24 @@ def to_lines(taught: Taught, number: str | None, dry_run: bool) -> Iterator[str]
     yield f"on what the model knew, held out:              {_compared(taught.lesson.bank)}"
     if taught.others_refused is not None:
         yield f"of {len(taught.material.others)} that are no item, {taught.others_refused:.0%} are called unknown"
-    yield conclusion(taught, number, dry_run)
+    back = "" if number is None else "; `smartbin models use base` goes back"
+    yield conclusion(taught, number, dry_run) + back
 
 
 def conclusion(taught: Taught, number: str | None, dry_run: bool = False) -> str:
-    """The last line."""
+    """What becomes of it."""
     if taught.lesson.objection is not None:
         return f"not taken over: {taught.lesson.objection}"
     if dry_run or number is None:
         return "would be taken over (--dry-run: nothing was changed)"
-    return f"head {number} answers from the next item on; `smartbin models use base` goes back"
+    return f"head {number} answers from the next item on"
 
 
 def to_dict(taught: Taught, number: str | None) -> dict[str, Any]:
     """For a program."""
     return {
         "head": number,
-        "message": f"{_compared(taught.lesson.site)}; {conclusion(taught, number)}",
+        "message": f"On this site {_compared(taught.lesson.site)}: {conclusion(taught, number)}.",
         "items": len(taught.material.examples.truth),
         "labels": list(taught.material.labels),
         "left_out": list(taught.material.notes),
