@@ -14,6 +14,7 @@ from typing import Protocol
 MOST_CONNECTIONS = 512  # well below 1024, the files that a process may have open
 ROOM_FROM = 128  # from here on those give way that have waited for PATIENCE_S
 PATIENCE_S = 2.0  # a request that is on its way is here within it
+WHEN_FULL_S = 0.5  # instead of it, while others stand at the door
 AT_ONCE = 32
 AGAIN_S = 0.05
 
@@ -62,8 +63,9 @@ class Door:
             return
         waiting = [(since_s, guest) for guest in guests if (since_s := guest.waits_since_s) is not None]
         waiting.sort(key=lambda one: one[0])
+        patience_s = PATIENCE_S if len(guests) < self._most else WHEN_FULL_S
         for since_s, guest in waiting[:many]:
-            if now_s - since_s >= PATIENCE_S:
+            if now_s - since_s >= patience_s:
                 guest.leave()
 
 

@@ -172,6 +172,9 @@ def test_who_has_waited_longest_leaves_and_who_is_answered_or_has_just_come_does
     left.clear()
     Door(lambda: guests, room_from=0).make_room(10.0, 5)
     assert left == [1.0, 2.0, 3.0]
+    left.clear()
+    Door(lambda: guests, most=5, room_from=0).make_room(10.0, 5)
+    assert left == [1.0, 2.0, 3.0, 9.5], "when it is full"
 
 
 # An answer before the request has ended

@@ -3,7 +3,7 @@ import { chart, hue } from "./chart.js";
 import { compartmentsOf, element, get, live, percent } from "./live.js";
 import { command } from "./login.js";
 import { markdown } from "./markdown.js";
-import { named, spoken, text } from "./texts.js";
+import { locale, named, spoken, text } from "./texts.js";
 import { showSeen, watchTray } from "./tray.js";
 
 const by = (id) => document.getElementById(id);
@@ -152,7 +152,7 @@ function showUpdates(updates) {
   if (!updates) return;
   const { looking, checked, message, shadow } = updates;
   by("update-models").disabled = looking;
-  const when = checked ? new Date(checked).toLocaleString([], { dateStyle: "medium", timeStyle: "short" }) : text("never");
+  const when = checked ? new Date(checked).toLocaleString(locale, { dateStyle: "medium", timeStyle: "short" }) : text("never");
   by("newer").tBodies[0].replaceChildren(
     ...rowsOf({
       [text("newer")]: looking ? text("newer_looking") : [when, message].filter(Boolean).join(": "),
@@ -184,7 +184,7 @@ function showItem(event) {
   image.src = `/api/v1/events/${event.event_id}/picture.jpg`;
   image.onerror = () => (image.hidden = true);
   const words = element("div");
-  const when = new Date(event.time).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  const when = new Date(event.time).toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit" });
   words.append(
     element("strong", text(`outcome_${event.outcome}`, spoken(event))),
     element("p", `${when} · ${named("label", event.label)} · ${text("sure", { percent: percent(event.confidence) })}`),

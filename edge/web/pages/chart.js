@@ -1,6 +1,6 @@
 // Items a day by compartment: stacked bars as SVG, and the same numbers as a table.
 import { element } from "./live.js";
-import { named, text } from "./texts.js";
+import { locale, named, text } from "./texts.js";
 
 const [HEIGHT, LEFT, BOTTOM, TOP] = [220, 36, 24, 8];
 const DATE_WIDTH = 56;
@@ -22,7 +22,7 @@ function rounded(most) {
 }
 
 function dateOf(day) {
-  return new Date(`${day}T12:00`).toLocaleDateString([], { day: "numeric", month: "short" });
+  return new Date(`${day}T12:00`).toLocaleDateString(locale, { day: "numeric", month: "short" });
 }
 
 function bars(days, compartments, width) {

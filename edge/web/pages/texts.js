@@ -18,6 +18,8 @@ async function found() {
 const [english, [language, other]] = await Promise.all([load("en"), found()]);
 const texts = { ...english, ...other };
 document.documentElement.lang = language;
+// for times and days: as the browser writes them, where it speaks this language
+export const locale = navigator.languages.find((one) => one.startsWith(language)) ?? language;
 
 export function text(key, values = {}) {
   return (texts[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
