@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from functools import partial
 
-from edge import app
+from edge import chosen, fittings
 from edge.adapters import pi_health
 from edge.adapters.broker_probe import probe
 from edge.adapters.fill_gauges import PING_EVERY_S, Sensor, several, ultrasonic
@@ -39,11 +39,11 @@ MOCK = 'skipped: flaps.driver is "mock", no pin is used'
 def checks_for(settings: Settings) -> list[Check]:
     """In the order in which a person would look for the cause. Nothing runs yet."""
     pi_model = pi_health.pi_model()
-    settings = app.chosen_model(settings)
+    settings = chosen.chosen_model(settings)
     return [
         check_computer(pi_model, pi_health.os_name()),
-        check_camera(app.camera_for(settings)),
-        check_model(lambda: app.open_classifier(settings), settings.model.path.name),
+        check_camera(fittings.camera_for(settings)),
+        check_model(lambda: chosen.open_classifier(settings), settings.model.path.name),
         _gpio(settings),
         *_sensors(settings),
         _broker(settings),
@@ -59,7 +59,7 @@ def checks_for(settings: Settings) -> list[Check]:
 def pin_users(settings: Settings) -> dict[int, str]:
     """Each configured pin with what it is for."""
     users: dict[int, str] = {}
-    for name, flap in app.flap_settings(settings).flaps.items():
+    for name, flap in fittings.flap_settings(settings).flaps.items():
         for pin in pins(flap):
             users.setdefault(pin, f"flap {name}")
     if settings.trigger.pin is not None and settings.trigger.kind == "beam":
@@ -77,18 +77,18 @@ def pin_users(settings: Settings) -> dict[int, str]:
 def _gpio(settings: Settings) -> Check:
     if settings.flaps.driver == "mock":
         return skipped("gpio", MOCK)
-    return check_gpio(lambda: app.pins_for(settings), claim, pin_users(settings))
+    return check_gpio(lambda: fittings.pins_for(settings), claim, pin_users(settings))
 
 
 def obstacle_now(settings: Settings) -> Problem | None:
     """What is in the way of the flaps. Raises HardwareError."""
-    with app.pins_for(settings) as factory, app.guard_for(settings, factory) as guard:
+    with fittings.pins_for(settings) as factory, fittings.guard_for(settings, factory) as guard:
         return guard.obstacle() if guard is not None else None
 
 
 def _sensors(settings: Settings) -> Iterator[Check]:
     """Of those that there are."""
-    sensors = app.fill_sensors(settings)
+    sensors = fittings.fill_sensors(settings)
     wanted = []
     if settings.door is not None or settings.flaps.guard_pin is not None:
         wanted.append(check_way(lambda: obstacle_now(settings)))
@@ -101,7 +101,7 @@ def _sensors(settings: Settings) -> Iterator[Check]:
 
 def _distances_cm(settings: Settings, sensor: Sensor) -> list[float | None]:
     try:
-        with app.pins_for(settings) as factory, ultrasonic(factory, sensor) as measure:
+        with fittings.pins_for(settings) as factory, ultrasonic(factory, sensor) as measure:
             return several(measure, partial(time.sleep, PING_EVERY_S))
     except gpio_errors() as error:
         raise HardwareError(f"the fill sensor cannot be asked ({error}); see gpio above") from error
@@ -110,7 +110,7 @@ def _distances_cm(settings: Settings, sensor: Sensor) -> list[float | None]:
 def _broker(settings: Settings) -> Check:
     if not settings.mqtt.enabled:
         return skipped("broker", "skipped: mqtt.enabled is false; events stay in the outbox")
-    return check_broker(lambda: probe(app.broker_settings(settings)))
+    return check_broker(lambda: probe(fittings.broker_settings(settings)))
 
 
 def _power() -> tuple[tuple[str, ...], tuple[str, ...]] | None:

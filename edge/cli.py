@@ -19,7 +19,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from edge import app, checkup, config, demo, doctor, logs, models_command, teach_command, watching
+from edge import app, checkup, chosen, config, demo, doctor, fittings, logs, models_command, teach_command, watching
 from edge.bench import command as bench
 from edge.bench import plot, report
 from edge.config import Settings
@@ -210,7 +210,7 @@ def _settings_with_model(args: argparse.Namespace) -> Settings:
     if args.model is not None:
         environ[f"{config.ENV_PREFIX}MODEL__PATH"] = str(args.model.resolve())
     settings = config.load(args.config or demo.CONFIG, environ)
-    return app.chosen_model(settings) if _with_head(args) else settings
+    return chosen.chosen_model(settings) if _with_head(args) else settings
 
 
 def _with_head(args: argparse.Namespace) -> bool:
@@ -230,7 +230,7 @@ def _serve(args: argparse.Namespace) -> int:
 
 
 def _watch(args: argparse.Namespace) -> int:
-    settings = app.broker_settings(config.load(args.config or demo.CONFIG, os.environ))
+    settings = fittings.broker_settings(config.load(args.config or demo.CONFIG, os.environ))
     host, port = args.host or settings.host, args.port or settings.port
     chosen = replace(settings, bin_id=args.bin, host=host, port=port)
     if args.plain or not sys.stdout.isatty():
@@ -243,7 +243,7 @@ def _watch(args: argparse.Namespace) -> int:
 def _check_config(args: argparse.Namespace) -> int:
     settings = app.checked_config(args.config, os.environ)
     routes = "; ".join(f"{name}: {', '.join(c.labels) or 'nothing'}" for name, c in settings.compartments.items())
-    for label in app.untaught_labels(settings):
+    for label in chosen.untaught_labels(settings):
         print(f"{label}: the model does not know it yet; show the bin some (/teach on its page), then `smartbin teach`")
     print(f"{args.config}: fine.\n{routes}\nunsure or {settings.default_compartment}: {settings.default_compartment}")
     return 0

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from edge import app, config, manifest
+from edge import chosen, config, manifest
 from edge.adapters.head_store import HeadStore
 from edge.adapters.model_store import ModelStore
 from edge.config import Settings
@@ -46,7 +46,7 @@ def _list(args: argparse.Namespace) -> int:
 def _use(args: argparse.Namespace) -> int:
     settings = _settings(args.config)
     become_owner(settings.outbox.path.parent)
-    app.use_model(settings, args.model)
+    chosen.use_model(settings, args.model)
     print(f"{args.model}: runs from the next item on, or from the next start")
     return 0
 
@@ -80,7 +80,7 @@ def lines(settings: Settings, store: ModelStore) -> Iterator[str]:
             yield f"{_mark(name == runs)} {name}  cannot be used: {error}{why}"
             continue
         yield f"{_mark(name == runs)} {name}  {_described(model)}{why}"
-        yield from _heads(app.heads_of(settings, model))
+        yield from _heads(chosen.heads_of(settings, model))
 
 
 def _heads(heads: HeadStore) -> Iterator[str]:

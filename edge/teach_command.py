@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
-from edge import app, config
+from edge import chosen, config, fittings
 from edge.config import Settings
 from edge.errors import SmartBinError
 from edge.feed import SETTINGS
@@ -51,7 +51,7 @@ def main() -> int:
 
 
 def _teach(args: argparse.Namespace) -> int:
-    settings = app.chosen_model(config.load(args.config, os.environ))
+    settings = chosen.chosen_model(config.load(args.config, os.environ))
     become_owner(settings.outbox.path.parent)
     taught, number = _lesson(settings, args.dry_run)
     if args.json:
@@ -63,7 +63,7 @@ def _teach(args: argparse.Namespace) -> int:
 
 
 def _lesson(settings: Settings, dry_run: bool) -> tuple[Taught, str | None]:
-    taught = teach(settings, app.wall_time(), progress)
+    taught = teach(settings, fittings.wall_time(), progress)
     return taught, None if dry_run else take_over(taught, settings)
 
 

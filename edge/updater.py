@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from edge import app, logs, manifest
+from edge import chosen, logs, manifest
 from edge.adapters.arrivals import Arrivals
 from edge.adapters.head_update import HeadUpdate
 from edge.adapters.model_store import ModelStore
@@ -30,14 +30,14 @@ def update(settings: Settings) -> str:
     if wanted.mode == "off" or wanted.root is None:
         return OFF
     now = datetime.now(UTC)
-    runs = manifest.load(app.chosen_model(settings).model.path)
+    runs = manifest.load(chosen.chosen_model(settings).model.path)
 
     def try_out(folder: Path) -> None:
-        app.open_package(settings, folder)[1].close()
+        chosen.open_package(settings, folder)[1].close()
 
     arrivals = Arrivals(store)
-    check_labels = partial(app.check_labels, settings)
-    heads = HeadUpdate(app.heads_of(settings, runs), arrivals, check_labels, take_over=wanted.mode == "auto")
+    check_labels = partial(chosen.check_labels, settings)
+    heads = HeadUpdate(chosen.heads_of(settings, runs), arrivals, check_labels, take_over=wanted.mode == "auto")
     with closing(TufClient(wanted.url, wanted.root, arrivals.seen, now)) as source:
         name = f"{runs.name}-{runs.version}"
         looks = Updating(wanted, store, source, try_out=try_out, runs=(name, runs.sha256), heads=heads)

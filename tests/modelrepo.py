@@ -20,7 +20,7 @@ from tinymodel import write_tiny_model
 
 from convert.repository import Repository
 from convert.signing import KeyFolder
-from edge import app, config, manifest
+from edge import chosen, config, manifest
 from edge.adapters.model_keeper import ModelKeeper
 from edge.adapters.model_store import ModelStore
 from edge.config import Settings
@@ -169,7 +169,7 @@ def store_of(settings: Settings) -> ModelStore:
 
 def works(settings: Settings) -> str:
     """Open the model as a start of the bin would; the version of what came up."""
-    _, classifier = app.open_chosen(settings, ModelKeeper(store_of(settings)))
+    _, classifier = chosen.open_chosen(settings, ModelKeeper(store_of(settings)))
     try:
         return classifier.manifest.version
     finally:

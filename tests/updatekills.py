@@ -26,7 +26,7 @@ from typing import Any
 from modelrepo import Publisher, bin_settings, store_of, works
 from tinymodel import write_tiny_model
 
-from edge import app, shadow, updater
+from edge import chosen, shadow, updater
 from edge.adapters import archive, repository_files
 from edge.adapters.model_keeper import ModelKeeper
 from edge.adapters.shadowing import FILE
@@ -76,7 +76,7 @@ def update(settings: Settings) -> None:
         store.write(FILE, shadow.dump(Comparison(NEW, "a" * 64, items=200)))
         store.use(NEW)
     keeper = ModelKeeper(store)
-    app.open_chosen(settings, keeper)[1].close()
+    chosen.open_chosen(settings, keeper)[1].close()
     store.proven(keeper.package)
 
 

@@ -1,1 +1,1 @@
-"""Hardware, network and disk: one module for each thing outside the process. Only edge.app names them."""
+"""Hardware, network and disk: one module for each thing outside. edge.fittings and edge.chosen make most of them."""

@@ -16,7 +16,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from edge import app, demo
+from edge import demo, fittings
 from edge.adapters.flaps import GpioFlaps
 from edge.adapters.litert import LiteRtClassifier
 from edge.adapters.no_publisher import NoPublisher
@@ -190,7 +190,7 @@ def _parts(
         policy=_policy(model),
         rules=Rules("bench", VOTES, model.input.crop_margin, _NO_SECOND_TRY_S),
         model=model.id,
-        clock=Clock(time.monotonic, app.wall_time, lambda: True),
+        clock=Clock(time.monotonic, fittings.wall_time, lambda: True),
         new_id=lambda: uuid7(time.time_ns() // 1_000_000, os.urandom(10)),
     )
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from edge import app, config
+from edge import config, fittings
 from edge.adapters.site_store import SiteStore, site_store
 from edge.config import Settings
 from edge.errors import ConfigError, ReviewError
@@ -88,7 +88,7 @@ def _import(args: argparse.Namespace) -> int:
         planned = importing.plan(said, store, wishes)
         if not args.dry_run:
             with progress("import", len(planned.changes)) as advance:
-                missed = importing.carry_out(planned, store, app.wall_time(), advance)
+                missed = importing.carry_out(planned, store, fittings.wall_time(), advance)
             if missed:
                 raise ReviewError([f"{len(missed)} labels were not set, the others were:", *missed])
     by_label = Counter(change.label for change in planned.changes)

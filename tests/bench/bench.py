@@ -29,7 +29,7 @@ from bin_process import BinProcess, coloured_pictures, config_text
 from broker_fixtures import PROGRAM, Mosquitto
 from tinymodel import COLOURS, write_tiny_model
 
-from edge import app, cli, config, demo
+from edge import chosen, cli, config, demo, fittings
 from edge.adapters.no_publisher import NoPublisher
 from edge.adapters.replay import ReplayCamera
 from edge.adapters.sqlite_outbox import SqliteOutbox
@@ -81,7 +81,7 @@ def loop_cost(settings: Settings, folder: Path) -> tuple[float, float]:
     assert settings.camera.path is not None
     camera = ReplayCamera(settings.camera.path, pace="fast")
     camera.open()
-    model = app.open_classifier(settings)
+    model = chosen.open_classifier(settings)
     outbox = SqliteOutbox(folder / "bench.db", 50_000_000)
     delivery = Delivery(outbox, NoPublisher())
     notifier = SystemdNotifier({})
@@ -103,10 +103,10 @@ def loop_cost(settings: Settings, folder: Path) -> tuple[float, float]:
         delivery=delivery,
         reporter=reporter,
         notifier=notifier,
-        policy=app.policy_for(settings, model.manifest),
-        rules=app.rules_for(settings, model.manifest),
+        policy=chosen.policy_for(settings, model.manifest),
+        rules=fittings.rules_for(settings, model.manifest),
         model=model.manifest.id,
-        clock=Clock(time.monotonic, app.wall_time, lambda: True),
+        clock=Clock(time.monotonic, fittings.wall_time, lambda: True),
         new_id=lambda: f"bench-{next(ids)}",
     )
     sorter, took_ms = Sorter(parts), []

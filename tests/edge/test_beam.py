@@ -9,9 +9,9 @@ import pytest
 from gpiozero.pins.mock import MockFactory
 
 from edge.adapters.beam import BeamTrigger
-from edge.app import trigger_for
 from edge.config import parse
 from edge.errors import HardwareError
+from edge.fittings import trigger_for
 from edge.model import WHOLE_FRAME, Phase
 from edge.testing import blank_frame
 

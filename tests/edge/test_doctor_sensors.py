@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from gpiozero.pins.mock import MockFactory
 
-from edge import app, config
+from edge import config, fittings
 from edge.checkup import checks_for, obstacle_now
 from edge.doctor import Level, run_checks
 from edge.doctor_sensors import check_fill, check_way
@@ -67,12 +67,12 @@ def settings(driver: str) -> config.Settings:
 def factory(monkeypatch: pytest.MonkeyPatch) -> MockFactory:
     """The Pi's pins are mock pins; no other hardware is asked for."""
     factory = MockFactory()
-    monkeypatch.setattr(app, "real_pins", lambda: factory)
+    monkeypatch.setattr(fittings, "real_pins", lambda: factory)
     return factory
 
 
 def test_the_door_is_told_before_the_hand_that_reaches_in_through_it(factory: MockFactory) -> None:
-    with app.guard_for(settings("gpio"), factory) as guard:
+    with fittings.guard_for(settings("gpio"), factory) as guard:
         assert guard is not None
         factory.pin(22).drive_low()
         assert guard.obstacle() is Problem.DOOR_OPEN

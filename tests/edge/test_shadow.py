@@ -13,7 +13,7 @@ from fakebin import BATTERY, GLASS, ITEM, LABELS, Bin, quiet_reporter
 from modelrepo import bin_settings
 from tinymodel import write_tiny_model
 
-from edge import app, shadow
+from edge import chosen, fittings, shadow
 from edge.adapters.model_keeper import LOOK_EVERY_S, ModelKeeper
 from edge.adapters.model_store import ModelStore
 from edge.adapters.shadowing import FILE, MOST_BEGUN, Candidate, Shadowing
@@ -286,8 +286,8 @@ def test_where_a_taught_head_answers_a_new_model_waits_for_somebody(
 ) -> None:
     """It does not know what was taught here."""
     settings = bin_settings(tmp_path, "https://models.example.org", tmp_path / "root.json", mode=mode)
-    model = app.checked_model(settings)
-    policy = app.policy_for(settings, model)
-    (beside,) = app.shadows_for(settings, model, policy, world.keeper, head)
+    model = chosen.checked_model(settings)
+    policy = chosen.policy_for(settings, model)
+    (beside,) = fittings.shadows_for(settings, model, policy, world.keeper, head)
     beside.close()
     assert beside._take is takes

@@ -11,7 +11,7 @@ import pytest
 from teachable import PINK, SKY, jpeg, keep, picture, write_teachable_model
 from tinymodel import COLOURS, write_tiny_model
 
-from edge import app, cli, config
+from edge import chosen, cli, config
 from edge.demo import CONFIG
 from edge.errors import ModelError
 
@@ -126,20 +126,20 @@ def test_a_head_that_cannot_answer_leaves_it_to_the_model_and_says_why(bin_confi
     keep(tmp_path / "captures", "cup", PINK, range(100, 104))
     settings = config.load(bin_config, os.environ)
     assert cli.main(["teach", "--config", str(bin_config)]) == 0
-    with closing(app.open_classifier(settings)) as base:
-        assert app.with_head(settings, base)[1:] == ("0001", None)
+    with closing(chosen.open_classifier(settings)) as base:
+        assert chosen.with_head(settings, base)[1:] == ("0001", None)
 
         bin_config.write_text(bin_config.read_text(encoding="utf-8").replace('"cup", ', ""), encoding="utf-8")
-        classifier, head, why_not = app.with_head(config.load(bin_config, os.environ), base)
+        classifier, head, why_not = chosen.with_head(config.load(bin_config, os.environ), base)
 
         assert (classifier, head) == (base, None)
         assert "head 0001 does not answer, the model's own layer does: " in str(why_not)
         assert "label 'cup' is not routed" in str(why_not)
 
         next((tmp_path / "heads").glob("*/0001.npz")).write_bytes(b"half")
-        classifier, head, why_not = app.with_head(settings, base)
+        classifier, head, why_not = chosen.with_head(settings, base)
 
         assert (classifier, head) == (base, None)
         assert "0001.npz" in str(why_not)
     with pytest.raises(ModelError, match="damaged"):
-        app.use_model(settings, "0001")
+        chosen.use_model(settings, "0001")

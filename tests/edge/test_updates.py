@@ -18,7 +18,7 @@ from modelrepo import Publisher, Server, bin_settings, head_for, serving, store_
 from small_disk import fill, mounted
 from tinymodel import COLOURS
 
-from edge import app, manifest, updater
+from edge import chosen, fittings, manifest, updater
 from edge.adapters.archive import unpack
 from edge.adapters.arrivals import Arrivals
 from edge.adapters.files import write_atomic
@@ -78,7 +78,7 @@ def test_a_new_model_is_fetched_verified_and_ready(world: World) -> None:
     package = world.publisher.add("2.0")
     assert world.update() == "tiny-colours-2.0 is ready; take it with `smartbin models use tiny-colours-2.0`"
     assert works(world.settings) == "1.0.0", "it is not taken by itself"
-    app.use_model(world.settings, package)
+    chosen.use_model(world.settings, package)
     assert works(world.settings) == "2.0"
     assert world.update() == "up to date: tiny-colours-2.0 runs"
     assert not list((world.settings.models_folder / ".incoming").iterdir())
@@ -106,8 +106,8 @@ def test_in_shadow_mode_it_becomes_the_candidate(world: World, tmp_path: Path) -
 def test_what_was_put_back_is_not_taken_again_by_itself(world: World) -> None:
     package = world.publisher.add("2.0")
     world.update()
-    app.use_model(world.settings, package)
-    app.use_model(world.settings, "shipped")
+    chosen.use_model(world.settings, package)
+    chosen.use_model(world.settings, "shipped")
     assert "was put back here (put back by hand)" in world.update()
 
 
@@ -123,7 +123,7 @@ def test_packages_that_nobody_goes_back_to_are_removed(world: World) -> None:
     for version in ("2.0", "3.0", "4.0", "5.0"):
         app_package = world.publisher.add(version)
         world.update()
-        app.use_model(world.settings, app_package)
+        chosen.use_model(world.settings, app_package)
     assert list(store_of(world.settings).installed()) == [f"tiny-colours-{n}.0" for n in (3, 4, 5)]
 
 
@@ -145,7 +145,7 @@ def test_keys_rotated_while_the_bin_was_away_are_followed_one_by_one(world: Worl
 
 def test_a_bin_looks_in_a_process_of_its_own_and_tells_what_came_of_it(world: World) -> None:
     package = world.publisher.add("2.0")
-    (child,) = app.updates_for(world.settings)
+    (child,) = fittings.updates_for(world.settings)
     with closing(child):
         assert child.told() == Updates(), "nobody has looked yet"
         assert child.begin() is None
@@ -156,18 +156,18 @@ def test_a_bin_looks_in_a_process_of_its_own_and_tells_what_came_of_it(world: Wo
 
 
 def test_a_bin_that_ends_ends_the_look(world: World) -> None:
-    (child,) = app.updates_for(world.settings)
+    (child,) = fittings.updates_for(world.settings)
     child.begin()
     child.close()
     assert not child.told().looking
-    assert not app.updates_for(world.settings.model_copy(update={"update": UpdateSettings()}))
+    assert not fittings.updates_for(world.settings.model_copy(update={"update": UpdateSettings()}))
 
 
 # --- taught heads ---
 
 
 def heads_of(settings: Settings) -> HeadStore:
-    return app.heads_of(settings, manifest.load(settings.model.path))
+    return chosen.heads_of(settings, manifest.load(settings.model.path))
 
 
 def test_a_head_for_the_model_that_runs_is_fetched_once_and_ready(world: World) -> None:
@@ -180,7 +180,7 @@ def test_a_head_for_the_model_that_runs_is_fetched_once_and_ready(world: World) 
     assert world.update() == up_to_date
     heads = heads_of(world.settings)
     assert (list(heads.numbers()), heads.chosen()) == (["0001"], "base")
-    app.use_model(world.settings, "0001")
+    chosen.use_model(world.settings, "0001")
     assert heads.chosen() == "0001"
 
 

@@ -10,7 +10,7 @@ from broker_fixtures import wait_until
 from fakebin import quiet_reporter
 from tinymodel import COLOURS, write_tiny_model
 
-from edge import app, config, shadow
+from edge import app, chosen, config, shadow
 from edge.adapters import shadowing
 from edge.adapters.model_keeper import FAILING_S, LOOK_EVERY_S, MOST_TRIALS, PROVEN_S, ModelKeeper
 from edge.adapters.model_store import ModelStore
@@ -189,17 +189,17 @@ def test_a_package_whose_label_has_no_compartment_is_put_back_and_the_shipped_on
     settings = config.parse(text, {}, base=tmp_path)
     store.use("tiny-2")
     keeper = ModelKeeper(store)
-    chosen, classifier = app.open_chosen(settings, keeper)
+    running, classifier = chosen.open_chosen(settings, keeper)
     classifier.close()
-    assert chosen.model.path == shipped
+    assert running.model.path == shipped
     assert "label 'cup' is not routed" in store.rejected()["tiny-2"]
 
     settings = config.parse(text.replace("'cardboard'", "'cardboard', 'cup'"), {}, base=tmp_path)
     store.use("tiny-2")
-    chosen, classifier = app.open_chosen(settings, keeper)
+    running, classifier = chosen.open_chosen(settings, keeper)
     classifier.close()
-    assert chosen.model.path == store.path("tiny-2")
+    assert running.model.path == store.path("tiny-2")
     store.reject("tiny-2", "abstains too often")
-    chosen, classifier = app.open_chosen(settings, keeper)
+    running, classifier = chosen.open_chosen(settings, keeper)
     classifier.close()
-    assert chosen.model.path == shipped, "a routed label that it does not know does no harm"
+    assert running.model.path == shipped, "a routed label that it does not know does no harm"
