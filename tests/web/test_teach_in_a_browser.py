@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from playedbin import PASSWORD, WITHIN_S, PlayedBin, give_password, loads, says,
 from site_items import JPEG, opened, site_item
 
 from edge.site_item import Why
-from edge.state import BinState, Teaching, ready
+from edge.state import BinState, ready
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(headless.MISSING), reason=headless.MISSING)]
 
@@ -77,25 +76,6 @@ def test_who_leaves_lets_the_bin_go_on(teach: Any, played: PlayedBin) -> None:
     begin(teach)
     teach.get(f"{played.url}/kiosk")
     wait_until(lambda: played.asked == ["pause", "resume"], WITHIN_S)
-
-
-def test_a_lesson_is_begun_its_result_shown_and_taken_back(teach: Any, played: PlayedBin) -> None:
-    says(teach, "#learnt", "as it was shipped")
-    assert not teach.find_element("id", "base").is_enabled()
-    tap(teach, "Learn now")
-    give_password(teach, PASSWORD)
-    wait_until(lambda: played.asked == ["teach"], WITHIN_S)
-    played.become(replace(played.state, teaching=Teaching(running=True)))
-    says(teach, "#learnt", "It is learning")
-    assert not teach.find_element("id", "learn").is_enabled()
-    played.become(replace(played.state, teaching=Teaching(head="0001", message="82.0% -> 91.0% of labels right")))
-    says(teach, "#learnt", "What it was taught answers (head 0001). 82.0% -> 91.0% of labels right")
-    tap(teach, "Go back")
-    wait_until(lambda: played.asked == ["teach", "use-model"], WITHIN_S)
-    assert played.wanted[-1]["model"] == "base"
-    played.answers["teach"] = {"ok": False, "refusal": "failed", "message": "a lesson is under way"}
-    tap(teach, "Learn now")
-    says(teach, "#answer", "a lesson is under way")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
