@@ -1,4 +1,4 @@
-"""A taught head: the model's last layer, fitted anew on the bin to what its owner has labelled. Pure.
+"""A taught head: the model's last layer, changed on the bin by what its owner has labelled. Pure.
 
 The network that looks at the picture stays as it is. The head is a small file of its own beside the model's, and the
 bin goes back to the model's own layer, or to an earlier head, at a word.

@@ -70,7 +70,7 @@ def head_for(model: Path, **changes: Any) -> bytes:
         "bank": compared,
     }
     count = len(described.labels)
-    layer = Layer(np.ones((count, 12), np.float32), np.zeros(count, np.float32))
+    layer = Layer.unchanged(np.ones((count, 12), np.float32), np.zeros(count, np.float32))
     return to_bytes(Head(About(**{**fields, **changes}), layer))
 
 

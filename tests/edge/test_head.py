@@ -21,7 +21,7 @@ from edge.testing import FakeClassifier
 SHA = "ab" * 32
 COMPARED = Compared(Share(1, 4), Share(3, 4), Share(2, 4), Share(4, 4))
 ABOUT = About(SHA, ("glass", "metal", "cup"), 0.7, "2026-11-26T10:00:00Z", 24, COMPARED, COMPARED)
-LAYER = Layer(np.arange(12, dtype=np.float32).reshape(3, 4), np.array([0, 1, 2], np.float32))
+LAYER = Layer.unchanged(np.arange(12, dtype=np.float32).reshape(3, 4), np.array([0, 1, 2], np.float32))
 HEAD = Head(ABOUT, LAYER)
 MODEL = Manifest(
     name="m",

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from edge.agreement import beyond_chance, calibrated, in_errors
 from edge.bank import Bank, from_bytes, last_layer, to_bytes
-from edge.lesson import TOO_MUCH, calibrated, learn
-from edge.teach import Examples, fit, own_layer
+from edge.lesson import TOO_MUCH, learn
+from edge.teach import Examples, Place, fit, own_layer, place_of
 
 FEATURES, EACH = 24, 60
 LABELS = ("glass", "metal", "paper")
@@ -42,7 +43,7 @@ def right(logits: np.ndarray, truth: np.ndarray) -> float:
 
 def test_what_a_site_labels_makes_it_right_there_and_the_bank_is_not_forgotten() -> None:
     known, seen = bank(), site(3.0, 5)
-    before, after = own_layer(known, 3), fit(known, seen, 3, 1.0)
+    before, after = own_layer(known, 3), fit(known, seen, 3, 1.0, place_of(known, seen))
     elsewhere = site(3.0, 200, seed=2)
     assert right(before.logits(elsewhere.features), elsewhere.truth) < 0.95, "else there is nothing to teach"
     assert right(after.logits(elsewhere.features), elsewhere.truth) > 0.97
@@ -58,12 +59,52 @@ def test_a_lesson_that_helps_has_no_objection_and_says_by_how_much() -> None:
     assert lesson.bank.labels_after.of == 3 * EACH
 
 
-def test_wrong_labels_are_objected_to() -> None:
+@pytest.mark.parametrize("seed", range(4))
+def test_a_handful_of_items_suffices(seed: int) -> None:
+    lesson = learn(bank(), site(3.0, 5, seed=seed), LABELS, ROUTES, 1.0)
+    assert lesson.objection is None
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("shift", [0.0, 3.0])
+def test_labels_that_are_mixed_up_are_objected_to(shift: float, seed: int) -> None:
     """What cannot be foretold from the rest is no gain in cross-validation."""
-    honest = site(0.0, 10)
-    mixed = Examples(honest.features, np.random.default_rng(3).permutation(honest.truth), honest.moments)
-    lesson = learn(bank(), mixed, LABELS, ROUTES, 1.0)
-    assert lesson.objection is not None
+    honest = site(shift, 6, seed=seed)
+    mixed = Examples(honest.features, np.roll(honest.truth, 3), honest.moments)
+    assert "mixed up" in str(learn(bank(), mixed, LABELS, ROUTES, 1.0).objection)
+
+
+def test_one_label_alone_is_objected_to() -> None:
+    seen = site(3.0, 10)
+    alone = seen.of(seen.truth == 1)
+    assert learn(bank(), alone, LABELS, ROUTES, 1.0).objection is not None
+
+
+def test_what_does_not_look_like_the_site_is_answered_as_before() -> None:
+    known, seen = bank(), site(3.0, 5)
+    place = place_of(known, seen)
+    assert place.near(site(3.0, 50, seed=2).features).min() > 0.5
+    checks = known.part(held_out=True)[0]
+    assert place.near(checks).max() < 0.5
+    moved = np.abs(fit(known, seen, 3, 30.0, place).logits(checks) - own_layer(known, 3).logits(checks)).mean()
+    everywhere = Place(np.zeros(FEATURES, np.float32), np.asarray(9.0, np.float32))
+    without = np.abs(fit(known, seen, 3, 30.0, everywhere).logits(checks) - own_layer(known, 3).logits(checks)).mean()
+    assert moved < 0.5 * without
+
+
+def test_labels_dealt_out_at_random_agree_by_chance() -> None:
+    random = np.random.default_rng(0)
+    truth = np.repeat([0, 1, 2], 10)
+    drawn = np.array([beyond_chance(random.permutation(truth), truth) for _ in range(2000)])
+    assert abs(drawn.mean()) < 0.1
+    assert drawn.std() == pytest.approx(1.0, abs=0.1)
+    assert beyond_chance(truth, truth) > 5
+    assert beyond_chance(np.zeros(30, np.int64), truth) == 0, "one answer to everything says nothing"
+
+
+def test_a_mean_is_told_in_its_errors() -> None:
+    assert in_errors(np.array([1.0, 3.0], np.float32)) == pytest.approx(2.0)
+    assert in_errors(np.ones(1, np.float32)) == 0.0
 
 
 def test_a_site_that_the_model_knows_already_is_left_as_it_is() -> None:
@@ -84,9 +125,10 @@ def test_a_new_class_is_taught_beside_the_known_ones() -> None:
 
 def test_the_fit_has_arrived(monkeypatch: pytest.MonkeyPatch) -> None:
     known, seen = bank(), site(3.0, 5)
-    usual = fit(known, seen, 3, 1.0)
-    monkeypatch.setattr("edge.teach.STEPS", 2000)
-    longest = fit(known, seen, 3, 1.0)
+    place = place_of(known, seen)
+    usual = fit(known, seen, 3, 1.0, place)
+    monkeypatch.setattr("edge.logistic.STEPS", 2000)
+    longest = fit(known, seen, 3, 1.0, place)
     checks = known.part(held_out=True)[0]
     np.testing.assert_allclose(usual.logits(checks), longest.logits(checks), atol=0.2)
 
