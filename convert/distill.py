@@ -137,10 +137,9 @@ def losses(label_smoothing: float, teaching: Teaching) -> list[Loss]:
 
     def near(weight: float) -> Loss:
         def loss(truth: Any, own: Any) -> Any:
-            inner = tuple(range(1, len(truth.shape)))
-            # Relative to the teacher's own size, so that the weight means the same for every teacher.
-            gap = ops.mean(ops.square(own - truth), axis=inner)
-            return weight * gap / (ops.mean(ops.square(truth), axis=inner) + 1e-6)
+            # The angle, not the distance: a pupil held to the teacher's length first learns to answer next to nothing.
+            gap = 1 - ops.sum(_unit(own) * _unit(truth), axis=-1)
+            return weight * ops.mean(gap, axis=tuple(range(1, len(gap.shape))))
 
         return loss
 
@@ -149,3 +148,7 @@ def losses(label_smoothing: float, teaching: Teaching) -> list[Loss]:
 
 def _smoothed(targets: Any, smoothing: float) -> Any:
     return targets * (1 - smoothing) + smoothing / targets.shape[-1]
+
+
+def _unit(features: Any) -> Any:
+    return features / ops.sqrt(ops.sum(ops.square(features), axis=-1, keepdims=True) + 1e-6)

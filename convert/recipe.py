@@ -60,7 +60,7 @@ class Teaching(_Part):
 
     share: float = Field(default=0.7, ge=0, le=1)  # of the teacher's answers in the loss; the rest are the labels
     temperature: float = Field(default=2.0, gt=0)  # above 1 the teacher's doubts count too (Hinton et al. 2015)
-    features: float = Field(default=1.0, ge=0)  # weight of the 1280 features, as a share of their own mean square
+    features: float = Field(default=1.0, ge=0)  # weight of the angle to the teacher's 1280 features
     grid: float = Field(default=0.0, ge=0)  # the same of those of every place on the picture
     size: int = Field(default=0, ge=0, le=1024)  # what the teacher is shown, in pixels; 0: what the pupil is shown
 
