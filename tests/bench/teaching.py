@@ -30,7 +30,7 @@ from edge.site_item import Embedding, SiteItem, Why
 from edge.snapshot import jpeg
 
 MODEL = CONFIG.parents[1] / "models" / "garbage10-efficientnet-lite2"
-SHIFT = 0.6  # of a feature's own spread
+SHIFT = 1.5  # of a feature's own spread
 
 
 def main() -> int:
