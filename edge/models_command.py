@@ -16,6 +16,8 @@ from edge.head import BASE, About
 from edge.manifest import Manifest
 from edge.model_choice import SHIPPED
 
+TRIED = "  answers beside the one that sorts, to be compared; how it does is in `state` and on the page"
+
 AddConfig = Callable[[argparse.ArgumentParser], None]
 
 
@@ -73,7 +75,7 @@ def lines(settings: Settings, store: ModelStore) -> Iterator[str]:
     runs, rejected = store.usable(), store.rejected()
     folders = {SHIPPED: settings.model.path, **{name: store.path(name) for name in store.installed()}}
     for name, folder in folders.items():
-        why = f"  put back: {rejected[name]}" if name in rejected else ""
+        why = f"  put back: {rejected[name]}" if name in rejected else TRIED if name == store.candidate() else ""
         try:
             model = manifest.load(folder)
         except ModelError as error:

@@ -45,3 +45,12 @@ def test_one_that_does_not_fit_the_compartments_is_refused(
     assert cli.main(["models", "use", "tiny-3.0", "--config", str(bin_config)]) == 2
     assert "label 'cup' is not routed" in capsys.readouterr().err
     assert ModelStore(tmp_path / "models").usable() == "shipped"
+
+
+def test_the_one_that_is_compared_says_so(bin_config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ModelStore(tmp_path / "models").propose("tiny-2.0")
+    assert cli.main(["models", "--config", str(bin_config)]) == 0
+    shipped, other = capsys.readouterr().out.splitlines()
+    assert other.startswith("  tiny-2.0")
+    assert "answers beside the one that sorts" in other
+    assert "beside" not in shipped
