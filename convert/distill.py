@@ -137,7 +137,7 @@ def losses(label_smoothing: float, teaching: Teaching) -> list[Loss]:
 
     def near(weight: float) -> Loss:
         def loss(truth: Any, own: Any) -> Any:
-            # The angle, not the distance: a pupil held to the teacher's length first learns to answer next to nothing.
+            # The angle, not the distance: how long features are is the pupil's own affair.
             gap = 1 - ops.sum(_unit(own) * _unit(truth), axis=-1)
             return weight * ops.mean(gap, axis=tuple(range(1, len(gap.shape))))
 
