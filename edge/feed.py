@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-SETTINGS = "SMARTBIN_WEB_PROCESS"  # the variable with the bin's settings as JSON
 LARGEST = 150_000  # bytes of one packet; what is larger is not sent
 
 

@@ -12,15 +12,13 @@ from dataclasses import fields
 from typing import Any
 
 from edge import chosen, config, fittings
+from edge.adapters.child_process import SETTINGS, give_way
 from edge.config import Settings
 from edge.errors import SmartBinError
-from edge.feed import SETTINGS
 from edge.lesson import Compared
 from edge.models_command import become_owner
 from edge.progress import progress
 from edge.teaching import Taught, take_over, teach
-
-LAST = 19  # the bin sorts meanwhile
 
 EPILOG = """
 Items are labelled on the bin's page (/review, /teach) or with `smartbin review`. Half a minute on a Pi. The new head is
@@ -40,7 +38,7 @@ def add_to(parser: argparse.ArgumentParser) -> None:
 
 def main() -> int:
     """In the process that a bin starts: one JSON object about the settings in the environment."""
-    os.nice(LAST)
+    give_way()
     settings = Settings.model_validate_json(os.environ[SETTINGS])
     try:
         taught, number = _lesson(settings, dry_run=False)

@@ -5,22 +5,21 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from contextlib import closing, suppress
+from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 from edge import chosen, logs, manifest
 from edge.adapters.arrivals import Arrivals
+from edge.adapters.child_process import SETTINGS, give_way
 from edge.adapters.head_update import HeadUpdate
 from edge.adapters.model_store import ModelStore
 from edge.adapters.tuf_client import TufClient
-from edge.adapters.update_child import SETTINGS
 from edge.adapters.updating import Updating
 from edge.config import Settings
 from edge.errors import SmartBinError
 
-LOWEST, SACRIFICED_FIRST = 19, "1000"  # sorting comes first, also when memory runs out
 OFF = 'nothing was asked: update.mode is "off" in the configuration'
 
 
@@ -46,10 +45,7 @@ def update(settings: Settings) -> str:
 
 def main() -> int:
     """Started by a bin that sorts meanwhile. Returns the exit code; what came of it is on disk, for its state."""
-    with suppress(OSError):
-        os.nice(LOWEST)
-    with suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text(SACRIFICED_FIRST)
+    give_way()
     logs.setup(os.environ, logging.INFO)
     log = logging.getLogger(__name__)
     try:

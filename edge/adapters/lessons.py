@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import subprocess
-import sys
 from collections.abc import Callable, Mapping
 
+from edge.adapters import child_process
 from edge.errors import LessonError
-from edge.feed import SETTINGS
 from edge.logs import fields
 from edge.state import Teaching
 
@@ -19,6 +18,7 @@ BUSY = "a lesson is under way; its result is shown when it ends"
 NOT_STARTED = "the lesson cannot be started: {error}"
 BROKEN = "the lesson ended with code {code} and no result; `smartbin teach` says more"
 STOP_WITHIN_S = 2.0
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # the bin sorts meanwhile
 
 Start = Callable[[str], "subprocess.Popen[bytes]"]  # of the settings as JSON; stdout is a pipe
 
@@ -51,14 +51,9 @@ class Lessons:
     def close(self) -> None:
         """End what is under way: nothing is lost but its time. Twice is fine."""
         process, self._process = self._process, None
-        if process is None:
-            return
-        with process:
-            process.terminate()
-            try:
-                process.wait(STOP_WITHIN_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
+        if process is not None:
+            with process:  # its pipe
+                child_process.end(process, STOP_WITHIN_S)
 
     def _look(self) -> None:
         process = self._process
@@ -82,13 +77,7 @@ def starter(environ: Mapping[str, str]) -> Start:
     """Starts `python -m edge.teach_command`."""
 
     def start(settings: str) -> subprocess.Popen[bytes]:
-        # NOTIFY_SOCKET is the bin's own; one thread, for the bin sorts meanwhile
-        own = {name: value for name, value in environ.items() if name != "NOTIFY_SOCKET"}
-        return subprocess.Popen(
-            [sys.executable, "-m", "edge.teach_command"],
-            env={**own, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", SETTINGS: settings},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-        )
+        own = {**environ, **ONE_THREAD}
+        return child_process.start("edge.teach_command", settings=settings, environ=own, stdout=subprocess.PIPE)
 
     return start

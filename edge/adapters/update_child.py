@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Callable, Mapping
 
+from edge.adapters import child_process
 from edge.adapters.arrivals import Arrivals
 from edge.state import Updates
 
-SETTINGS = "SMARTBIN_UPDATER_PROCESS"  # the variable with the bin's settings as JSON
 BUSY = "a look is on its way already"
 STOP_WITHIN_S = 2.0
 
@@ -43,14 +42,8 @@ class UpdateChild:
     def close(self) -> None:
         """End it; it may be ended at any moment. Twice is fine."""
         process, self._process = self._process, None
-        if process is None or process.poll() is not None:
-            return
-        process.terminate()
-        try:
-            process.wait(STOP_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        if process is not None:
+            child_process.end(process, STOP_WITHIN_S)
 
     def _looking(self) -> bool:
         return self._process is not None and self._process.poll() is None
@@ -60,9 +53,6 @@ def update_starter(config: str, environ: Mapping[str, str]) -> Start:
     """Starts `python -m edge.updater`. config: the settings as JSON."""
 
     def start() -> subprocess.Popen[bytes]:
-        # NOTIFY_SOCKET is the bin's own
-        own = {name: value for name, value in environ.items() if name != "NOTIFY_SOCKET"}
-        command = [sys.executable, "-m", "edge.updater"]
-        return subprocess.Popen(command, env={**own, SETTINGS: config}, stdin=subprocess.DEVNULL)
+        return child_process.start("edge.updater", settings=config, environ=environ)
 
     return start

@@ -9,12 +9,12 @@ import json
 import logging
 import socket
 import subprocess
-import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
-from edge.feed import LARGEST, SETTINGS, Kind, Packet, pack, unpack
+from edge.adapters import child_process
+from edge.feed import LARGEST, Kind, Packet, pack, unpack
 from edge.logs import fields
 from edge.model import WHOLE_FRAME, Box, Decision, Frame, Prediction, Signal, SortEvent
 from edge.ports import Received
@@ -106,14 +106,8 @@ class WebChild:
         """End it. Twice is fine."""
         process, self._process = self._process, None
         self._hang_up()
-        if process is None:
-            return
-        process.terminate()
-        try:
-            process.wait(STOP_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        if process is not None:
+            child_process.end(process, STOP_WITHIN_S)
 
     def _listen(self, now_s: float) -> None:
         for _ in range(MOST_AT_ONCE):
@@ -186,13 +180,8 @@ def starter(config: str, environ: Mapping[str, str]) -> Start:
     """Starts `python -m edge.web`. config: the settings as JSON."""
 
     def start(descriptor: int) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "edge.web", str(descriptor)]
-        # NOTIFY_SOCKET is the bin's own
-        own = {name: value for name, value in environ.items() if name != "NOTIFY_SOCKET"}
-        # not as an argument, which every user can read: a camera's URL may hold its password
-        return subprocess.Popen(
-            command, env={**own, **GIVES_BACK, SETTINGS: config}, pass_fds=[descriptor], stdin=subprocess.DEVNULL
-        )
+        own = {**environ, **GIVES_BACK}
+        return child_process.start("edge.web", str(descriptor), settings=config, environ=own, pass_fds=[descriptor])
 
     return start
 

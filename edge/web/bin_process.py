@@ -7,9 +7,9 @@ import os
 import socket
 
 from edge import logs
+from edge.adapters.child_process import SETTINGS
 from edge.config import Settings
 from edge.errors import SmartBinError
-from edge.feed import SETTINGS
 from edge.web import bin_server
 
 
