@@ -6,19 +6,18 @@
 from __future__ import annotations
 
 import argparse
-import tempfile
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convert import data
+from convert.calibrate import opened
 from convert.errors import RecipeError
 from convert.measure import answer
-from convert.modelfolder import Description, with_bank, write
+from convert.modelfolder import Description, with_bank
 from convert.split import TRAIN, VALIDATION
 from edge.adapters.litert import LiteRtClassifier
 from edge.bank import Bank, last_layer, to_bytes
@@ -56,18 +55,17 @@ def _run(options: argparse.Namespace) -> None:
 
 def described(tflite: bytes, draft: Description, dataset: data.Dataset, seed: int = 0) -> Description:
     """The description with a bank; as it was when the model gives no embedding. Raises ModelError, RecipeError."""
-    with tempfile.TemporaryDirectory() as scratch:
-        if write(tflite, draft, Path(scratch) / "model").outputs.embedding is None:
+    with opened(tflite, draft) as classifier:
+        if classifier.manifest.outputs.embedding is None:
             return draft
-        with closing(LiteRtClassifier(Path(scratch) / "model")) as classifier:
-            return replace(draft, bank=bank(classifier, dataset, seed))
+        return replace(draft, bank=bank(classifier, dataset, seed))
 
 
 def bank(classifier: LiteRtClassifier, dataset: data.Dataset, seed: int = 0) -> Bank:
     """Of a model that gives embeddings and has the labels of the set. To fit: training part; to check: validation."""
     random = np.random.default_rng(seed)
     training, held_out = dataset.indices(TRAIN), dataset.indices(VALIDATION)
-    chosen = _of_each(dataset.truth, training, random)
+    chosen = dataset.of_each(TRAIN, EACH, random)
     rest = random.permutation(np.setdiff1d(training, chosen))
     asked = np.concatenate([chosen, held_out, rest])
     # the last layer is found from more pictures than the bank holds: there must be well more of them than features
@@ -79,11 +77,6 @@ def bank(classifier: LiteRtClassifier, dataset: data.Dataset, seed: int = 0) -> 
     rows = len(chosen) + len(held_out)
     is_held_out = np.arange(rows) >= len(chosen)
     return Bank(answers.embeddings[:rows], dataset.truth[asked[:rows]], is_held_out, weights, bias)
-
-
-def _of_each(truth: NDArray[np.int64], indices: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.int64]:
-    labels = np.unique(truth[indices])
-    return np.concatenate([random.permutation(indices[truth[indices] == label])[:EACH] for label in labels])
 
 
 def _features(classifier: LiteRtClassifier, dataset: data.Dataset) -> int:

@@ -128,6 +128,12 @@ class Dataset:
         chosen = (i for i, item in enumerate(self.items) if item.split == split)
         return np.array([i for i in chosen if not folder or source(self.items[i]) == folder], dtype=np.int64)
 
+    def of_each(self, split: str, count: int, random: np.random.Generator) -> NDArray[np.int64]:
+        """`count` of each label in a split, drawn, or all that there are; label by label."""
+        indices = self.indices(split)
+        by_label = (indices[self.truth[indices] == label] for label in range(len(self.labels)))
+        return np.concatenate([random.permutation(of_label)[:count] for of_label in by_label])
+
 
 def source(item: Item) -> str:
     """The name of the folder that holds the class folders."""

@@ -63,10 +63,7 @@ def calibration(
     look: how half of them are changed to be seen as the bin would show them; None leaves all as they are.
     """
     random = np.random.default_rng(seed)
-    indices = dataset.indices(TRAIN)
-    by_label = [random.permutation(indices[dataset.truth[indices] == i]) for i in range(len(dataset.labels))]
-    each = -(-samples // len(by_label))
-    chosen = random.permutation(np.concatenate([part[:each] for part in by_label]))[:samples]
+    chosen = random.permutation(dataset.of_each(TRAIN, -(-samples // len(dataset.labels)), random))[:samples]
     plain = round(len(chosen) * (1 - _LIT)) if look is not None else len(chosen)
     return [
         partial(_show, dataset, int(index), size, look if i >= plain else None, seed) for i, index in enumerate(chosen)

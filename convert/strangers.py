@@ -7,12 +7,9 @@ pictures as a tray would show them: what 95 % of plain ones stay within calls a 
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable
-from contextlib import closing
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
@@ -20,7 +17,8 @@ from numpy.typing import NDArray
 
 from convert import data
 from convert.augment import Augment, augment, empty_tray
-from convert.modelfolder import Description, write
+from convert.calibrate import opened
+from convert.modelfolder import Description
 from convert.split import TRAIN, VALIDATION
 from edge.adapters.litert import LiteRtClassifier
 from edge.model import Pixels
@@ -43,12 +41,10 @@ def described(tflite: bytes, draft: Description, dataset: data.Dataset, look: Au
 
     look: how a bin would show an empty tray. Raises ModelError, RecipeError.
     """
-    with tempfile.TemporaryDirectory() as scratch:
-        embeds = write(tflite, draft, Path(scratch) / "model").outputs.embedding is not None
-        if not embeds:
+    with opened(tflite, draft) as classifier:
+        if classifier.manifest.outputs.embedding is None:
             return draft
-        with closing(LiteRtClassifier(Path(scratch) / "model")) as classifier:
-            return replace(draft, novelty=_novelty(classifier, dataset, look, np.random.default_rng(seed)))
+        return replace(draft, novelty=_novelty(classifier, dataset, look, np.random.default_rng(seed)))
 
 
 def fit(known: Embeddings, trays: Embeddings, dimensions: int = DIMENSIONS, contrast: float = CONTRAST) -> Statistics:
@@ -70,7 +66,7 @@ def _novelty(
     classifier: LiteRtClassifier, dataset: data.Dataset, look: Augment, random: np.random.Generator
 ) -> Novelty:
     size, ask = classifier.manifest.input.height, partial(_embeddings, classifier)
-    chosen = _stratified(dataset, PICTURES, random)
+    chosen = dataset.of_each(TRAIN, -(-PICTURES // len(dataset.labels)), random)
     known = ask("known things", (dataset.pictures[int(i)] for i in chosen), len(chosen))
     statistics = fit(known, ask("empty trays", (empty_tray(size, look, random) for _ in range(TRAYS)), TRAYS))
     held = dataset.indices(VALIDATION)
@@ -83,14 +79,6 @@ def _spread(embeddings: Embeddings) -> NDArray[np.float64]:
     lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
     directions = embeddings / np.maximum(lengths, np.finfo(np.float32).tiny)
     return np.asarray(directions.T.astype(np.float64) @ directions / len(directions))
-
-
-def _stratified(dataset: data.Dataset, count: int, random: np.random.Generator) -> NDArray[np.int64]:
-    """`count` training pictures or fewer, as many of each class as there are."""
-    indices = dataset.indices(TRAIN)
-    each = -(-count // len(dataset.labels))
-    parts = [random.permutation(indices[dataset.truth[indices] == i])[:each] for i in range(len(dataset.labels))]
-    return np.concatenate(parts)
 
 
 def _embeddings(classifier: LiteRtClassifier, what: str, pictures: Iterable[Pixels], count: int) -> Embeddings:

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert import data
+from convert.bank import EACH
 from convert.measure import Answers, answer
 from convert.metrics import COMPARTMENTS, accuracy, compartment_accuracy
 from convert.split import ROBUST, TEST, TRAIN, VALIDATION
@@ -31,7 +32,6 @@ from edge.bank import Bank, from_bytes, last_layer, to_bytes
 from edge.lesson import learn
 from edge.teach import Examples
 
-EACH = 100  # training pictures of each class in the bank
 MODEL = Path(__file__).resolve().parents[2] / "models" / "garbage10-efficientnet-lite2"
 ROUTES = {label: name for name, labels in COMPARTMENTS.items() for label in labels}
 _SHOT = re.compile(r"_(\d+)_(\d+)\.\w+$")
@@ -83,8 +83,7 @@ def _ask(folder: Path, model: Path) -> Asked:
 def _bank(asked: Asked, random: np.random.Generator) -> Bank:
     dataset = asked.dataset
     training, held = dataset.indices(TRAIN), dataset.indices(VALIDATION)
-    labels = range(len(dataset.labels))
-    chosen = np.concatenate([random.permutation(training[dataset.truth[training] == i])[:EACH] for i in labels])
+    chosen = dataset.of_each(TRAIN, EACH, random)
     rows = np.concatenate([chosen, held])
     weights, bias = last_layer(asked.features[training], asked.answers.logits[training])
     bank = Bank(asked.features[rows], dataset.truth[rows], np.arange(len(rows)) >= len(chosen), weights, bias)
