@@ -77,6 +77,7 @@ async function newClass() {
 async function alone(work) {
   if (busy) return;
   busy = true;
+  showLearnt();
   try {
     await work();
   } catch {
