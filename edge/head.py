@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from edge.lesson import Compared
-from edge.npz import names_in, read_arrays
+from edge.npz import read_arrays
 from edge.teach import Layer
 
 NUMBER = r"\d{4,}"
@@ -48,11 +48,12 @@ class Head:
 
 
 _ABOUT = TypeAdapter(About)
+_ARRAYS = tuple(array.name for array in fields(Layer))
 
 
 def to_bytes(head: Head) -> bytes:
     """The content of a head file: a .npz with the layer's arrays and `about`."""
-    arrays = {f.name: value for f in fields(Layer) if (value := getattr(head.layer, f.name)) is not None}
+    arrays = {name: getattr(head.layer, name) for name in _ARRAYS}
     stream = io.BytesIO()
     np.savez(stream, about=np.frombuffer(_ABOUT.dump_json(head.about), np.uint8), **arrays)
     return stream.getvalue()
@@ -60,19 +61,17 @@ def to_bytes(head: Head) -> bytes:
 
 def from_bytes(content: bytes) -> Head:
     """What to_bytes made. Raises ValueError when it is something else."""
-    (told,) = read_arrays(content, about=np.uint8)
+    told, *layer_arrays = read_arrays(content, about=np.uint8, **dict.fromkeys(_ARRAYS, np.float32))
     try:
         about = _ABOUT.validate_json(told.tobytes())
     except ValidationError as error:
         raise ValueError(f"{error.error_count()} mistakes in what it says of itself") from error
-    names = [f.name for f in fields(Layer) if f.name in names_in(content)]
-    arrays = dict(zip(names, read_arrays(content, **dict.fromkeys(names, np.float32)), strict=True))
     try:
-        layer = Layer(**arrays)
+        layer = Layer(*layer_arrays)
         answers = layer.logits(np.ones((1, layer.weights.shape[-1]), np.float32))
     except (TypeError, ValueError, IndexError) as error:
         raise ValueError(f"its arrays do not fit each other ({error})") from error
-    if answers.shape != (1, len(about.labels)) or not all(np.isfinite(array).all() for array in arrays.values()):
+    if answers.shape != (1, len(about.labels)) or not all(np.isfinite(array).all() for array in layer_arrays):
         raise ValueError("its arrays do not fit its labels, or hold NaN")
     if not 0 < about.temperature < float("inf"):
         raise ValueError("its temperature must be above 0")

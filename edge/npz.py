@@ -21,12 +21,3 @@ def read_arrays(content: bytes, **dtypes: DTypeLike) -> list[NDArray[Any]]:
     except (OSError, EOFError, KeyError, ValueError, TypeError, AttributeError, zipfile.BadZipFile) as error:
         names = " and ".join(f"an array `{name}`" for name in dtypes)
         raise ValueError(f"not a .npz file with {names} ({error})") from error
-
-
-def names_in(content: bytes) -> list[str]:
-    """Of the arrays. Raises ValueError: the bytes are something else."""
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            return list(arrays.files)
-    except (OSError, EOFError, ValueError, AttributeError, zipfile.BadZipFile) as error:
-        raise ValueError(f"not a .npz file ({error})") from error
