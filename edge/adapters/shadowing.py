@@ -10,6 +10,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from edge import shadow
@@ -120,7 +121,7 @@ class Shadowing:
                 looked_s = now_s
                 self._try(self._look)
             self._try(self._ask)
-            self._try(lambda now_s=now_s: self._settle(now_s))  # type: ignore[misc] # cannot be told
+            self._try(partial(self._settle, now_s))
             self._wake.wait(self._look_every_s)
             self._wake.clear()
         self._end()
