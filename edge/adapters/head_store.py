@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from edge.adapters.files import write_atomic
+from edge.adapters.store_folder import StoreFolder
 from edge.errors import ModelError, UpdateError
 from edge.head import BASE, NUMBER, Head, from_bytes, to_bytes
 
@@ -19,12 +19,12 @@ CHOSEN = "chosen"
 KEPT = 10  # heads of one model; the oldest go
 
 
-class HeadStore:
+class HeadStore(StoreFolder):
     """Of one model. Writes raise UpdateError."""
 
     def __init__(self, folder: Path, model_sha256: str) -> None:
         """folder: STATE/heads."""
-        self.folder = folder / model_sha256[:16]
+        super().__init__(folder / model_sha256[:16])
 
     def numbers(self) -> Sequence[str]:
         """Of the heads that are there, the oldest first."""
@@ -36,10 +36,7 @@ class HeadStore:
 
     def chosen(self) -> str:
         """The number of the head that answers, or BASE."""
-        try:
-            number = (self.folder / CHOSEN).read_text(encoding="ascii", errors="replace").strip()
-        except OSError:
-            return BASE
+        number = self.read(CHOSEN).strip()
         return number if re.fullmatch(NUMBER, number) else BASE
 
     def load(self, number: str) -> Head:
@@ -56,7 +53,7 @@ class HeadStore:
         """Keep one more; which one answers stays as it is. Its number. Raises UpdateError."""
         there = self.numbers()
         number = f"{int(there[-1]) + 1 if there else 1:04d}"
-        self._write(f"{number}.npz", to_bytes(head))
+        self.write(f"{number}.npz", to_bytes(head))
         for old in [one for one in self.numbers() if one != self.chosen()][:-KEPT]:
             with suppress(OSError):
                 (self.folder / f"{old}.npz").unlink()
@@ -68,12 +65,4 @@ class HeadStore:
             if number not in self.numbers():
                 raise UpdateError(f"there is no head {number!r} here; name one of {', '.join([*self.numbers(), BASE])}")
             self.load(number)
-        self._write(CHOSEN, f"{number}\n".encode())
-
-    def _write(self, name: str, content: bytes) -> None:
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            write_atomic(self.folder / name, content)
-        except OSError as error:
-            message = f"{self.folder}: cannot be written ({error.strerror}); check the disk and who owns it"
-            raise UpdateError(message) from error
+        self.write(CHOSEN, f"{number}\n")

@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from edge import model_choice
-from edge.adapters.files import write_atomic
+from edge.adapters.store_folder import StoreFolder
 from edge.errors import UpdateError
 from edge.manifest import FILE_NAME
 from edge.model_choice import SHIPPED, Choice
@@ -27,11 +27,8 @@ PROVEN = "proven"
 BY_HAND = "put back by hand"
 
 
-class ModelStore:
+class ModelStore(StoreFolder):
     """Reads never raise: what cannot be read is as if it were not there. Writes raise UpdateError."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
 
     def installed(self) -> Sequence[str]:
         """Packages, by name."""
@@ -111,22 +108,3 @@ class ModelStore:
     def propose(self, package: str) -> None:
         """Make it the candidate. Raises UpdateError."""
         self.write(CANDIDATE, package)
-
-    def read(self, name: str) -> str:
-        """One of its files; nothing where it cannot be read."""
-        try:
-            return (self.folder / name).read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            return ""
-
-    def write(self, name: str, text: str) -> None:
-        """One of its files, whole or not at all. Raises UpdateError."""
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            write_atomic(self.folder / name, text.encode())
-        except OSError as error:
-            raise self.trouble(error) from error
-
-    def trouble(self, error: OSError) -> UpdateError:
-        """What to say of it."""
-        return UpdateError(f"{self.folder}: cannot be written ({error.strerror}); check the disk and who owns it")
