@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from edge.web.problems import ApiError
-from edge.web.uploads import WITHIN_S
+from edge.web.uploads import arriving
 
 
 async def json_object(request: Request, most_bytes: int, example: str) -> dict[str, Any]:
     """The body; none is an empty one. What is too large is not kept."""
     body = b""
-    try:
-        async with asyncio.timeout(WITHIN_S):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > most_bytes:
-                    raise ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body has more than {most_bytes} bytes")
-    except TimeoutError as error:
-        raise ApiError(HTTPStatus.REQUEST_TIMEOUT, f"the body did not arrive within {WITHIN_S:g} s") from error
-    except ClientDisconnect as error:
-        raise ApiError(HTTPStatus.BAD_REQUEST, "the connection ended early") from error
+    async with arriving("the body"):
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > most_bytes:
+                raise ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body has more than {most_bytes} bytes")
     try:
         found = json.loads(body or b"{}")
     except (ValueError, RecursionError):

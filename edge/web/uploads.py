@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -74,12 +74,20 @@ async def uploads(
 ) -> list[Upload]:
     """At least one. take: told of every byte that is kept. Raises ApiError: 400, 408, 413, and what take raises."""
     try:
-        async with asyncio.timeout(within_s):
+        async with arriving("the pictures", within_s):
             return await _uploads(request, max_bytes, take)
-    except TimeoutError as error:
-        raise ApiError(HTTPStatus.REQUEST_TIMEOUT, f"the pictures did not arrive within {within_s:g} s") from error
     except (MultiPartException, MultipartParseError) as error:
         raise ApiError(HTTPStatus.BAD_REQUEST, f"the form cannot be read: {error}") from error
+
+
+@asynccontextmanager
+async def arriving(what: str, within_s: float = WITHIN_S) -> AsyncIterator[None]:
+    """Around what waits for a request's body. Raises ApiError: 408 for one that takes longer, 400 for one that ends."""
+    try:
+        async with asyncio.timeout(within_s):
+            yield
+    except TimeoutError as error:
+        raise ApiError(HTTPStatus.REQUEST_TIMEOUT, f"{what} did not arrive within {within_s:g} s") from error
     except ClientDisconnect as error:
         raise ApiError(HTTPStatus.BAD_REQUEST, "the connection ended early") from error
 
