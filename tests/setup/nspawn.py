@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import subprocess
 import time
@@ -11,14 +12,37 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import pytest
+
 TOOLS = {"debootstrap": "debootstrap", "systemd-nspawn": "systemd-container", "nsenter": "util-linux"}
 BASE = ("systemd", "systemd-sysv", "dbus", "python3-venv")
 FROM_APT = ("python3-numpy", "python3-opencv", "python3-gpiozero")
+SUITE = os.environ.get("SMARTBIN_SUITE", "bookworm")  # or trixie
+# of a test in such a Debian
+NEEDED = [
+    pytest.mark.root,
+    pytest.mark.slow,
+    pytest.mark.timeout(1200),  # the first run makes a Debian
+    pytest.mark.skipif(os.geteuid() != 0, reason="a container needs root"),
+    pytest.mark.skipif(platform.machine() != "x86_64", reason="the container is an amd64 Debian"),
+    *(
+        pytest.mark.skipif(shutil.which(tool) is None, reason=f"{tool} is not installed (apt: {package})")
+        for tool, package in TOOLS.items()
+    ),
+]
 
 
 def cache_dir() -> Path:
     """Where what takes minutes to make is kept between runs."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "smart-bin"
+
+
+def rootfs_or_skip() -> Path:
+    """The Debian of this suite, made where it is not there yet; a test that cannot have it is skipped."""
+    try:
+        return make_rootfs(cache_dir(), SUITE)
+    except NoDebianError as error:
+        pytest.skip(f"no {SUITE} to use: {error}")
 
 
 def make_rootfs(cache: Path, suite: str) -> Path:

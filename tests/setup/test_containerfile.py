@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
 import re
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -16,10 +13,9 @@ from pathlib import Path
 
 import pytest
 from containerfile import Image, steps
-from nspawn import TOOLS, Card, NoDebianError, cache_dir, make_rootfs, wait_until
+from nspawn import NEEDED, SUITE, Card, rootfs_or_skip, wait_until
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
-SUITE = os.environ.get("SMARTBIN_SUITE", "bookworm")  # or trixie
 PYTHONS = {"bookworm": "3.11", "trixie": "3.13"}
 SAMPLE = "edge/samples/glass-green-bottle.jpg"
 ASK = f"""
@@ -27,18 +23,6 @@ import sys, urllib.request
 picture = open("{SAMPLE}", "rb").read()
 sys.stdout.write(urllib.request.urlopen("http://127.0.0.1:7860/api/v1/classify", picture).read().decode())
 """
-
-needs_root = [
-    pytest.mark.root,
-    pytest.mark.slow,
-    pytest.mark.timeout(1200),  # the first run makes a Debian
-    pytest.mark.skipif(os.geteuid() != 0, reason="a container needs root"),
-    pytest.mark.skipif(platform.machine() != "x86_64", reason="the container is an amd64 Debian"),
-    *(
-        pytest.mark.skipif(shutil.which(tool) is None, reason=f"{tool} is not installed (apt: {package})")
-        for tool, package in TOOLS.items()
-    ),
-]
 
 
 def test_lines_are_joined_and_comments_left_out() -> None:
@@ -61,11 +45,7 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def image(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
-    try:
-        rootfs = make_rootfs(cache_dir(), SUITE)
-    except NoDebianError as error:
-        pytest.skip(f"no {SUITE} to build in: {error}")
-    with Card(rootfs, tmp_path_factory.mktemp("card")) as card:
+    with Card(rootfs_or_skip(), tmp_path_factory.mktemp("card")) as card:
         made = Image(card.root, CHECKOUT, wheels)
         made.build((CHECKOUT / "Containerfile").read_text())
         yield made
@@ -93,7 +73,7 @@ def ask(pid: int, image: Image, *command: str) -> subprocess.CompletedProcess[st
 
 
 class TestBuilt:
-    pytestmark = needs_root
+    pytestmark = NEEDED
 
     def test_it_is_healthy_and_classifies_as_a_user_who_may_little(self, image: Image) -> None:
         assert image.port == 7860

@@ -7,21 +7,17 @@ The tests build on each other's machine, in this order.
 from __future__ import annotations
 
 import json
-import os
-import platform
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from nspawn import TOOLS, Card, Container, NoDebianError, cache_dir, make_rootfs, wait_until
+from nspawn import NEEDED, Card, Container, rootfs_or_skip, wait_until
 from PIL import Image
 from tinymodel import COLOURS
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
-SUITE = os.environ.get("SMARTBIN_SUITE", "bookworm")  # or trixie
 CONFIG = "/etc/smart-bin/config.toml"
 IN_CONTAINER = {
     'source = "picamera2"': 'source = "replay"\npath = "/pictures"\nloop = true',
@@ -29,25 +25,12 @@ IN_CONTAINER = {
     'driver = "gpio"': 'driver = "mock"',
 }
 
-pytestmark = [
-    pytest.mark.root,
-    pytest.mark.slow,
-    pytest.mark.timeout(1200),  # the first run makes a Debian
-    pytest.mark.skipif(os.geteuid() != 0, reason="booting a container needs root"),
-    pytest.mark.skipif(platform.machine() != "x86_64", reason="the container is an amd64 Debian"),
-    *(
-        pytest.mark.skipif(shutil.which(tool) is None, reason=f"{tool} is not installed (apt: {package})")
-        for tool, package in TOOLS.items()
-    ),
-]
+pytestmark = NEEDED
 
 
 @pytest.fixture(scope="module")
 def rootfs() -> Path:
-    try:
-        return make_rootfs(cache_dir(), SUITE)
-    except NoDebianError as error:
-        pytest.skip(f"no {SUITE} to install in: {error}")
+    return rootfs_or_skip()
 
 
 @pytest.fixture(scope="module")
