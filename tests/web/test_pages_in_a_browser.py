@@ -60,6 +60,35 @@ def test_axe_finds_nothing(show: Callable[[str], Any], played: PlayedBin, path: 
     assert len(found["passes"]) > 10
 
 
+SLOW_CARD = """
+const asked = window.fetch;
+const gate = new Promise((open) => (window.openGate = open));
+window.fetch = async (path, ...more) => {
+  if (String(path).endsWith("/card")) { window.cardAsked = true; await gate; }
+  return asked(path, ...more);
+};
+"""
+
+
+def test_an_item_that_comes_while_the_page_loads_stays(show: Callable[[str], Any], played: PlayedBin) -> None:
+    browser = show("/kiosk")  # any other page: what is loaded next is loaded with the gate
+    script = browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": SLOW_CARD})
+    try:
+        show("/")
+        wait_until(lambda: browser.execute_script("return window.cardAsked"), WITHIN_S)
+        before = len(browser.find_elements("css selector", "#items .item"))
+        played.handle(SORTED)
+        wait_until(lambda: len(browser.find_elements("css selector", "#items .item")) > before, WITHIN_S)
+        name = browser.execute_script("return document.querySelector('#items .item img').src")
+        browser.execute_script("window.openGate()")
+        says(browser, "#model", "tiny")
+        assert browser.execute_script("return document.querySelector('#items .item img').src") == name
+        names = browser.execute_script("return [...document.querySelectorAll('#items .item img')].map((it) => it.src)")
+        assert len(set(names)) == len(names), "shown once"
+    finally:
+        browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
+
+
 def test_the_password_is_asked_for_once_and_a_wrong_one_said(show: Callable[[str], Any], played: PlayedBin) -> None:
     browser = show("/")
     says(browser, "#word", "Ready")

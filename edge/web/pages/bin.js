@@ -13,6 +13,7 @@ const COUNT_EVERY_MS = 3000;
 let state = null;
 let connected = false;
 let counting = 0;
+let meanwhile = []; // items that came since the list was last asked for, newest first
 const shown = {};
 
 // A screen reader says, and the focus loses, what is put there again: only what changed is.
@@ -195,6 +196,7 @@ function showItem(event) {
 }
 
 function addItem(event) {
+  meanwhile = [event, ...meanwhile].slice(0, MOST_ITEMS);
   by("items").prepend(showItem(event));
   while (by("items").children.length > MOST_ITEMS) by("items").lastChild.remove();
   countSoon();
@@ -236,12 +238,15 @@ function line(is) {
 }
 
 async function refresh() {
+  meanwhile = [];
   const [{ events }, card, model] = await Promise.all([
     get(`/api/v1/events?limit=${MOST_ITEMS}`),
     fetch("/api/v1/card").then((answer) => answer.text()),
     get("/api/v1/model"),
   ]);
-  by("items").replaceChildren(...events.map(showItem));
+  const asked = new Set(events.map((event) => event.event_id));
+  const items = [...meanwhile.filter((event) => !asked.has(event.event_id)), ...events];
+  by("items").replaceChildren(...items.slice(0, MOST_ITEMS).map(showItem));
   showModel(model);
   if (changed("card", card)) by("card").replaceChildren(...markdown(card));
   await showDays();
