@@ -139,21 +139,22 @@ class Container:
             self._nspawn.kill()
             self._nspawn.wait(10)
 
-    def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """One command in there, as root, with a plain environment."""
+    def run(self, *command: str, given: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+        """One command in there, as root, with a plain environment. given: what it can read from its input."""
         clean = ("env", "-i", "PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8")
         settings = [f"{key}={value}" for key, value in environment.items()]
         return subprocess.run(
             ["nsenter", "-a", "-t", self._init(), *clean, *settings, *command],
             text=True,
+            input=given,
             capture_output=True,
             check=False,
             timeout=300,
         )
 
-    def check(self, *command: str, **environment: str) -> str:
+    def check(self, *command: str, given: str = "", **environment: str) -> str:
         """What a command that must succeed prints."""
-        done = self.run(*command, **environment)
+        done = self.run(*command, given=given, **environment)
         assert done.returncode == 0, f"{' '.join(command)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout.strip()
 

@@ -1,7 +1,7 @@
 """A bundle, and `setup.sh install` from it in a Debian with a real systemd and no network.
 
-The service gets ready, sorts, comes back, survives a failed upgrade and a read-only root, can be removed.
-The tests build on each other's machine, in this order.
+The service gets ready, sorts, comes back, survives a failed upgrade and a read-only root, takes a newer model, can be
+removed. The tests build on each other's machine, in this order.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from modelrepo import Publisher
 from nspawn import NEEDED, Card, Container, rootfs_or_skip, wait_until
 from PIL import Image
 from tinymodel import COLOURS
@@ -24,6 +25,17 @@ IN_CONTAINER = {
     '"/opt/smart-bin/models/garbage10-efficientnet-lite2"': '"/tiny-model"',
     'driver = "gpio"': 'driver = "mock"',
 }
+
+PUBLISHED, SITE, STICK = "/published", "http://127.0.0.1:8000", "/media/stick/site"
+UPDATE = f"""
+[update]
+mode = "auto"
+url = "{SITE}"
+root = "/etc/smart-bin/root.json"
+shadow_items = 10
+max_slower = 100  # of so small a model the time says nothing
+"""
+STATE = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8080/api/v1/state').read().decode())"
 
 pytestmark = NEEDED
 
@@ -64,11 +76,18 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def mounts(bundle: Path, own_config: Path, pictures: Path, tiny_model: Path) -> dict[Path, str]:
+def publisher(tmp_path_factory: pytest.TempPathFactory) -> Publisher:
+    """Of newer versions of the tiny model; none yet."""
+    return Publisher(tmp_path_factory.mktemp("publisher"))
+
+
+@pytest.fixture(scope="module")
+def mounts(bundle: Path, own_config: Path, pictures: Path, tiny_model: Path, publisher: Publisher) -> dict[Path, str]:
     # what pytest makes is for its user alone; the service is another
     for path in (own_config, pictures, tiny_model, *pictures.iterdir(), *tiny_model.iterdir()):
         path.chmod(0o755 if path.is_dir() else 0o644)
-    return {bundle: "/src", own_config: "/given", pictures: "/pictures", tiny_model: "/tiny-model"}
+    given = {bundle: "/src", own_config: "/given", pictures: "/pictures", tiny_model: "/tiny-model"}
+    return {**given, publisher.files: PUBLISHED}
 
 
 @pytest.fixture(scope="module")
@@ -204,6 +223,73 @@ def test_newer_models_are_looked_for_once_somebody_enables_that(container: Conta
     assert "nothing was asked" in container.check("journalctl", "-u", "smart-bin-update", "-o", "cat")
     container.check("systemctl", "enable", "--now", "smart-bin-update.timer")
     assert container.show("smart-bin-update.timer", "ActiveState") == "active"
+
+
+def state(container: Container) -> dict[str, Any]:
+    """What the page shows; nothing while there is no page yet."""
+    asked = container.run("python3", "-c", STATE)
+    found: dict[str, Any] = json.loads(asked.stdout) if asked.returncode == 0 else {}
+    return found
+
+
+def version(container: Container) -> str:
+    """Of the model that sorts."""
+    return str(state(container).get("model", {}).get("version"))
+
+
+def updates(container: Container) -> dict[str, Any]:
+    """What is known of newer models."""
+    return state(container).get("updates") or {}
+
+
+def published(container: Container, folder: str) -> None:
+    """Copy what is published now to a folder that everybody may read."""
+    container.check(
+        "sh", "-ec", f"rm -rf {folder}; mkdir -p {folder}; cp -R {PUBLISHED}/. {folder}; chmod -R a+rX {folder}"
+    )
+
+
+def test_a_newer_model_from_the_web_answers_in_shadow_and_is_taken_over(
+    container: Container, publisher: Publisher
+) -> None:
+    package = publisher.add("2.0.0")
+    published(container, "/srv/site")
+    container.check("cp", "/srv/site/root.json", "/etc/smart-bin/root.json")
+    container.check("systemd-run", "--unit=site", "python3", "-m", "http.server", "-b", "127.0.0.1", "-d", "/srv/site")
+    faster = f"sed -i 's/^fps = .*/fps = 30/; s/^enabled = false/enabled = true/; /^.update./,/^mode/d' {CONFIG}"
+    container.check("sh", "-ec", f"{faster}; cat >>{CONFIG}", given=UPDATE)
+    container.check("systemctl", "start", "smart-bin-update.service")
+    assert container.show("smart-bin-update.service", "Result") == "success"
+    assert f"{package} " in container.check("smartbin", "models")
+
+    pid = container.show("smart-bin", "MainPID")
+    container.check("systemctl", "reload", "smart-bin")  # it looks for a new model at once, then twice a minute
+    wait_until(lambda: (updates(container).get("shadow") or {}).get("result") == "comparing", 60)
+    assert "is compared with it" in updates(container)["message"]
+    assert version(container) == "1.0.0"
+
+    wait_until(lambda: version(container) == "2.0.0", 60)
+    shadow = updates(container)["shadow"]
+    assert (shadow["package"], shadow["result"], shadow["items"], shadow["same_label"]) == (package, "fine", 10, 1.0)
+    assert container.show("smart-bin", "MainPID") == pid
+    wait_until(lambda: events(container)[-1]["model"]["version"] == "2.0.0", 30)
+
+
+def test_a_tampered_stick_is_refused_and_the_bin_sorts_on(container: Container, publisher: Publisher) -> None:
+    publisher.add("3.0.0")
+    published(container, STICK)
+    changed = f"printf x | dd conv=notrunc bs=1 seek=2000 of=$(ls {STICK}/targets/*3.0.0*)"
+    container.check("sh", "-ec", f"{changed}; sed -i 's#{SITE}#{STICK}#' {CONFIG}")
+    assert container.run("systemctl", "start", "smart-bin-update.service").returncode != 0
+    assert container.show("smart-bin-update.service", "Result") == "exit-code"
+    said = "a file is not the one that was signed"
+    assert said in container.check("journalctl", "-u", "smart-bin-update", "-o", "cat", "-n", "5")
+    wait_until(lambda: said in (updates(container).get("message") or ""), 30)
+    assert container.show("smart-bin", "ActiveState") == "active"
+    assert version(container) == "2.0.0"
+    told = len(events(container))
+    wait_until(lambda: len(events(container)) > told, 30)
+    container.check("cp", "/given/config.toml", CONFIG)
 
 
 def test_second_install_and_uninstall(container: Container) -> None:
