@@ -9,11 +9,12 @@ SOAK_ARGS ?=
 WEB_ARGS ?=
 FLOOD_ARGS ?=
 CAPTURE_ARGS ?=
+SHADOW_ARGS ?=
 REVIEW_ARGS ?=
 UPDATE_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help check lint test faults virtual-pi bench fuzz soak bench-web bench-flood bench-capture bench-review bench-teach bench-update lock audit docs docs-pages demo format hooks clean
+.PHONY: help check lint test faults virtual-pi bench fuzz soak bench-web bench-flood bench-capture bench-shadow bench-review bench-teach bench-update lock audit docs docs-pages demo format hooks clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -53,6 +54,9 @@ bench-flood: ## 10,000 connections at once and 2,000 slow ones against the API a
 
 bench-capture: ## what keeping items costs the sorting, and its quota over 100,000; e.g. CAPTURE_ARGS="--only quota"
 	$(BIN)python tests/bench/capture.py $(CAPTURE_ARGS)
+
+bench-shadow: ## what a new model in shadow costs the sorting; e.g. SHADOW_ARGS="--pace fast --rounds 8"
+	$(BIN)python tests/bench/shadow.py $(SHADOW_ARGS)
 
 bench-review: ## kept items a minute that the page lets somebody label, by keys alone; e.g. REVIEW_ARGS="--kept 50000"
 	$(BIN)python tests/bench/review.py $(REVIEW_ARGS)

@@ -8,12 +8,10 @@ open: 50,000 items: to open them, to make the index anew, to show a page; and th
 from __future__ import annotations
 
 import argparse
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,19 +20,14 @@ from unittest.mock import patch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
-from bin_process import REPOSITORY, BinProcess, config_text
 from site_items import opened, site_item, taken
+from turns import Figures, compare, settings_text, sort_samples
 
-from edge.app import waiting_events
-from edge.config import load
 from edge.site_item import Embedding
-from edge.wire import parse_event
 
-SAMPLES = REPOSITORY / "edge" / "samples"
-MODEL = REPOSITORY / "models" / "garbage10-efficientnet-lite2"
 FEATURES = 1280
 JPEG_BYTES = 20_000
-CAPTURE = '[capture]\nmode = "{mode}"\nrandom_share = 1.0\n[mqtt]\nenabled = false'
+CAPTURE = '[capture]\nmode = "{mode}"\nrandom_share = 1.0'
 
 
 def main() -> int:
@@ -51,7 +44,9 @@ def main() -> int:
     if args.child is not None:
         return open_all(args.child)
     parts: dict[str, Callable[[Path], None]] = {
-        "sorting": lambda folder: sorting(folder, args.rounds, args.pace),
+        "sorting": lambda folder: compare(
+            "sorting", args.rounds, lambda mode, number: one_run(folder / f"{number}-{mode}", mode, args.pace)
+        ),
         "quota": lambda folder: quota(folder, args.added),
         "open": lambda folder: opening(folder, args.opened),
     }
@@ -62,38 +57,16 @@ def main() -> int:
     return 0
 
 
-def sorting(folder: Path, rounds: int, pace: str) -> None:
-    """Medians over all items; off, on, on, off, so that a machine that gets slower is slower for both."""
-    found: dict[str, dict[str, list[float]]] = {mode: defaultdict(list) for mode in ("off", "on")}
-    for number in range(rounds):
-        for mode in ("off", "on") if number % 2 == 0 else ("on", "off"):
-            for name, values in one_run(folder / f"{number}-{mode}", mode, pace).items():
-                found[mode][name] += values
-    items = len(found["on"]["total"])
-    print(f"sorting  {items} items with every one kept, {len(found['off']['total'])} without, {pace}", flush=True)
-    for name in ("total", "settle", "inference", "seconds"):
-        off, on = (statistics.median(found[mode][name]) for mode in ("off", "on"))
-        unit = "s " if name == "seconds" else "ms"
-        print(f"sorting  {name:10} {off:8.1f} {unit} off, {on:8.1f} {unit} on: ratio {on / off:.3f}", flush=True)
-
-
-def one_run(folder: Path, mode: str, pace: str) -> dict[str, list[float]]:
+def one_run(folder: Path, mode: str, pace: str) -> Figures:
     """The timings of one bin that sorts the samples once, and how long it took as a whole."""
     folder.mkdir()
-    text = config_text(MODEL, SAMPLES, 1, folder).replace("[mqtt]", CAPTURE.format(mode=mode))
-    text = text.replace('pace = "fast"', f'pace = "{pace}"\nfps = 10').replace("margin = 0.0", "")
-    bin_ = BinProcess(folder, text)
-    began_s = time.monotonic()
-    bin_.start()
-    assert bin_.wait(600) == 0, bin_.log
-    took_s = time.monotonic() - began_s
-    events = [parse_event(stored.payload) for stored in waiting_events(load(bin_.config, {}), 1000)]
+    _, figures = sort_samples(folder, settings_text(folder, pace, CAPTURE.format(mode=mode)))
     store = opened(folder / "captures")
     kept = store.counts().total
     store.close()
-    assert kept == (len(events) if mode == "on" else 0), f"{kept} of {len(events)} were kept"
-    names = ("total", "settle", "inference")
-    return {name: [getattr(event.timing_ms, name) for event in events] for name in names} | {"seconds": [took_s]}
+    items = len(figures["total"])
+    assert kept == (items if mode == "on" else 0), f"{kept} of {items} were kept"
+    return figures
 
 
 def quota(folder: Path, count: int) -> None:
