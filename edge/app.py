@@ -191,6 +191,7 @@ def opened(
             inbox=fittings.inbox_for(settings, publisher, web),
             ask_reload=lambda: (reload or never()).ask(settings, reporter),
             keeper=stack.enter_context(closing(fittings.keeper_for(settings, model))),
+            corrected=[*(child.corrected for child in web), *(capturing.corrected for capturing in captures)],
             ask_update=updates.begin if updates else None,
             teach=lambda: taught.begin(settings.model_dump_json()),
             use_model=partial(chosen.use_model, settings),

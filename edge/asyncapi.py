@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from edge.commands import DOES, REQUESTS, Answer
-from edge.model import SortEvent
+from edge.model import Correction, SortEvent
 from edge.state import BinState
 from edge.version import VERSION
 from edge.wire import message_schema
@@ -24,6 +24,7 @@ def document() -> Document:
         "status": ("online or offline; retained, and the last will", {"type": "string", "enum": ["online", "offline"]}),
         "state": ("what a dashboard shows now; retained", _schema(BinState)),
         "event": ("one item, from the disk; at least once, event_id tells", _schema(SortEvent)),
+        "correction": ("what somebody said an item really was; at least once, the newest counts", _schema(Correction)),
         "picture": ("the tray as JPEG, after the command snapshot", {"type": "string", "format": "binary"}),
         "reply": ("the answer to a command", _schema(Answer)),
     }

@@ -11,6 +11,7 @@ from edge.admission import Moment
 from edge.commands import (
     Answer,
     Command,
+    CorrectRequest,
     EmptiedRequest,
     FlapRequest,
     Refusal,
@@ -23,7 +24,7 @@ from edge.commands import (
 )
 from edge.errors import ModelError, OutboxError, SiteError, SmartBinError
 from edge.logs import fields
-from edge.model import Box, Frame, Prediction
+from edge.model import Box, Correction, Frame, Prediction
 from edge.parts import Parts
 from edge.ports import Inbox
 from edge.snapshot import jpeg
@@ -102,7 +103,7 @@ class Commander:
             reporter.pause(command.name == "pause")
         elif command.name == "reload" and (trouble := self._parts.ask_reload()) is not None:
             return refused(command.name, request.id, Refusal.FAILED, trouble)
-        elif isinstance(request, EmptiedRequest | TeachItemRequest) or command.name == "snapshot":
+        elif isinstance(request, EmptiedRequest | CorrectRequest | TeachItemRequest) or command.name == "snapshot":
             return self._written(request)
         elif command.name in ("teach", "use-model", "update-models"):
             return self._model(command.name, request)
@@ -114,6 +115,8 @@ class Commander:
         """What leaves something behind, on the disk or with whoever asked."""
         if isinstance(request, EmptiedRequest):
             return self._emptied(request)
+        if isinstance(request, CorrectRequest):
+            return self._correct(request)
         return self._teach_item(request) if isinstance(request, TeachItemRequest) else self._snapshot(request)
 
     def _emptied(self, request: EmptiedRequest) -> Answer:
@@ -123,6 +126,18 @@ class Commander:
             return refused("emptied", request.id, Refusal.FAILED, str(error))
         self._parts.reporter.tell(self._parts.clock.monotonic_s())  # who asked wants to see it
         return Answer("emptied", request.id, ok=True)
+
+    def _correct(self, request: CorrectRequest) -> Answer:
+        parts, clock = self._parts, self._parts.clock
+        said = Correction(request.event_id, parts.rules.bin_id, clock.wall(), clock.synced(), request.label)
+        try:
+            parts.outbox.correct(said)
+        except OutboxError as error:
+            return refused("correct", request.id, Refusal.FAILED, str(error))
+        parts.delivery.notify()
+        for hear in parts.corrected:
+            hear(said)
+        return Answer("correct", request.id, ok=True)
 
     def _teach_item(self, request: TeachItemRequest) -> Answer:
         frame, keeper = self._worker.frame, self._parts.keeper

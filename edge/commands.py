@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from edge.site_item import checked_label
+from edge.site_item import ITEM_ID, checked_label
 from edge.state import BinState
 
 MAX_BYTES = 1024
@@ -46,6 +46,13 @@ class TeachItemRequest(Request):
     label: Annotated[str, Field(min_length=1, max_length=60), AfterValidator(checked_label)]
 
 
+class CorrectRequest(Request):
+    """correct: note what an item really was; the bin says so on `correction`."""
+
+    event_id: Annotated[str, Field(pattern=ITEM_ID)]
+    label: Annotated[str, Field(min_length=1, max_length=60), AfterValidator(checked_label)]
+
+
 class UseModelRequest(Request):
     """use-model: answer with another model or taught head from the next item on, as `smartbin models use` does."""
 
@@ -70,6 +77,7 @@ REQUESTS: dict[str, type[Request]] = {
     "emptied": EmptiedRequest,
     "reload": Request,
     "snapshot": Request,
+    "correct": CorrectRequest,
     "teach-item": TeachItemRequest,
     "update-models": Request,
     "teach": Request,
@@ -84,6 +92,7 @@ DOES = {
     "emptied": "count the items of a compartment, or without one of every compartment, from nothing again",
     "reload": "read the configuration again, and answer what is wrong with it",
     "snapshot": "publish the tray as it is now on `picture`, where `mqtt.pictures` allows it",
+    "correct": "note what an item really was, told on `correction`; a kept picture of it gets that label",
     "teach-item": "keep what lies on the tray of a paused bin, with a label; nothing moves",
     "update-models": "look for a newer model (`[update]`) now; what comes of it is in `state`, `updates`",
     "teach": "begin a lesson with all that is labelled; `state` tells what becomes of it",

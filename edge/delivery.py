@@ -8,7 +8,7 @@ RETRY_S = 2.0  # a broker that refused a message is not asked again at once
 
 
 class Delivery:
-    """Publishes the events that are ready, oldest first, and the newest state.
+    """Publishes the events that are ready, oldest first, what was said of them, and the newest state.
 
     At most `window` events are on their way at a time. At least once: what was refused, or lost with its connection,
     is published again.
@@ -81,7 +81,7 @@ class Delivery:
         for event in events:
             if event.seq in on_their_way:
                 continue
-            token = self._publisher.publish("event", event.payload)
+            token = self._publisher.publish(event.topic, event.payload)
             if token is None:
                 return
             self._in_flight[token] = event.seq

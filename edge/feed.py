@@ -1,6 +1,7 @@
 """What the bin and its web process say to each other: one message, one packet. Pure.
 
-From the bin: the state, an item with its picture, what lies on the tray, the tray's picture, an answer to a command.
+From the bin: the state, an item with its picture, what an item really was, what lies on the tray, the tray's picture,
+an answer to a command.
 To the bin: a command, and that somebody looks at the tray.
 """
 
@@ -22,6 +23,7 @@ class Kind(IntEnum):
     REPLY = 5
     COMMAND = 6
     LOOK = 7
+    CORRECTION = 8
 
 
 @dataclass(frozen=True, slots=True)

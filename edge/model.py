@@ -210,3 +210,20 @@ class SortEvent:
     timing_ms: Timing
     model: ModelId
     image: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What an item really was, as somebody said afterwards. Of several for one event the newest counts.
+
+    event_id: of the event that it corrects.
+    time: when it was said; RFC 3339, UTC.
+    clock_synced: whether to believe the time.
+    label: what it was; not-an-item where it was none.
+    """
+
+    event_id: str
+    bin_id: str
+    time: str
+    clock_synced: bool
+    label: str

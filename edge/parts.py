@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from edge.decision import Policy
 from edge.delivery import Delivery
-from edge.model import ModelId
+from edge.model import Correction, ModelId
 from edge.ports import Camera, Classifier, Flap, Inbox, Keeper, Notifier, Observer, Outbox, Trigger
 from edge.reporter import Reporter
 
@@ -60,4 +60,5 @@ class Parts:
     keeper: Keeper | None = None  # None where nothing can be taught
     ask_update: Callable[[], str | None] | None = None  # why a look for newer models cannot begin; None where it is off
     teach: Callable[[], None] = lambda: None  # begins a lesson and returns; raises SmartBinError
+    corrected: Sequence[Callable[[Correction], None]] = ()  # who is told what an item really was; return at once
     use_model: Callable[[str], None] = lambda _: None  # a package, a head, or the base of either; raises SmartBinError

@@ -11,7 +11,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from edge.model import Box, Decision, Fault, FlapReport, Frame, Pixels, Prediction, Problem, Signal, SortEvent
+from edge.model import (
+    Box,
+    Correction,
+    Decision,
+    Fault,
+    FlapReport,
+    Frame,
+    Pixels,
+    Prediction,
+    Problem,
+    Signal,
+    SortEvent,
+)
 
 
 class Camera(Protocol):
@@ -77,10 +89,14 @@ class Flap(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An event waiting in the outbox: its sequence number and the JSON to publish."""
+    """A message waiting in the outbox: its number and the JSON to publish below the bin's prefix.
+
+    seq: of an event its own; of a correction, which has none, a number below 0.
+    """
 
     seq: int
     payload: bytes
+    topic: str = "event"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +126,14 @@ class Outbox(Protocol):
     def finish(self, event: SortEvent) -> None:
         """Commit the outcome of an intent; from now on it is ready. Calling it again with the same event is fine."""
 
+    def correct(self, correction: Correction) -> None:
+        """Commit what somebody said of an event; it is ready at once."""
+
     def ready(self, after_seq: int, limit: int) -> Sequence[Stored]:
-        """Finished events with seq > after_seq, oldest first."""
+        """Finished events with seq > after_seq, oldest first; after them, where the limit allows, corrections."""
 
     def remove(self, seqs: Sequence[int]) -> None:
-        """Forget events that the broker acknowledged."""
+        """Forget what the broker acknowledged."""
 
     def emptied(self, compartment: str | None) -> None:
         """Commit that a compartment, or with None every one, holds nothing any more."""

@@ -74,8 +74,8 @@ class Embedding:
 class SiteItem:
     """day: UTC, as the bin's clock had it. usefulness: 0..1, how much a label would teach. event: None in teach mode.
 
-    label: None until a person said what it is. labelled_by: page, import or teach-mode. labelled_at: RFC 3339 UTC.
-    revision: how often the label was changed.
+    label: None until a person said what it is. labelled_by: page, correction, import or teach-mode. labelled_at: RFC
+    3339 UTC. revision: how often the label was changed.
     """
 
     item_id: Annotated[str, Field(pattern=ITEM_ID)]

@@ -10,6 +10,7 @@ import numpy as np
 from edge.errors import CameraError, ModelError, OutboxError, SiteError
 from edge.model import (
     Box,
+    Correction,
     Decision,
     Fault,
     FlapReport,
@@ -185,6 +186,8 @@ class FakeOutbox:
     def __init__(self) -> None:
         self.events: dict[int, SortEvent] = {}
         self.finished: set[int] = set()
+        self.corrections: dict[int, Correction] = {}  # by their numbers below 0
+        self._said = 0
         self.full = False
         self._last_seq = 0
         self.since_emptied: Mapping[str, int] = {}
@@ -211,15 +214,26 @@ class FakeOutbox:
             name: count for name, count in self.since_emptied.items() if compartment not in (None, name)
         }
 
+    def correct(self, correction: Correction) -> None:
+        self._write()
+        self._said -= 1
+        self.corrections[self._said] = correction
+
     def ready(self, after_seq: int, limit: int) -> Sequence[Stored]:
         seqs = sorted(seq for seq in self.finished if seq > after_seq)[:limit]
-        return [Stored(seq, self.events[seq].event_id.encode()) for seq in seqs]
+        events = [Stored(seq, self.events[seq].event_id.encode()) for seq in seqs]
+        said = [
+            Stored(number, correction.event_id.encode(), "correction")
+            for number, correction in self.corrections.items()
+        ]
+        return [*events, *said[: limit - len(events)]]
 
     def remove(self, seqs: Sequence[int]) -> None:
         self._write()
         for seq in seqs:
             self.finished.discard(seq)
             self.events.pop(seq, None)
+            self.corrections.pop(seq, None)
 
     def stats(self) -> OutboxStats:
         return OutboxStats(len(self.finished), 0, self._last_seq, since_emptied=self.since_emptied)

@@ -8,20 +8,32 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic.json_schema import DEFAULT_REF_TEMPLATE
 
-from edge.model import SortEvent
+from edge.model import Correction, SortEvent
 
 SCHEMA = 1
+Kind = TypeVar("Kind")
 _EVENTS = TypeAdapter(SortEvent)
+_CORRECTIONS = TypeAdapter(Correction)
 
 
 def event_json(event: SortEvent) -> bytes:
     """One event as it is stored and published. Raises ValueError for a number that JSON cannot hold (nan, infinity)."""
     return _message(event)
+
+
+def correction_json(correction: Correction) -> bytes:
+    """One correction as it is stored and published."""
+    return _message(correction)
+
+
+def parse_correction(payload: bytes) -> Correction:
+    """What correction_json wrote. Unknown keys are ignored. Raises ValueError that says what does not fit."""
+    return _parsed(payload, _CORRECTIONS, "correction")
 
 
 def state_json(state: object) -> bytes:
@@ -31,14 +43,7 @@ def state_json(state: object) -> bytes:
 
 def parse_event(payload: bytes) -> SortEvent:
     """What event_json wrote. Unknown keys are ignored. Raises ValueError that says what does not fit."""
-    try:
-        message = json.loads(payload)
-        schema = message.get("schema") if isinstance(message, dict) else None
-        if schema != SCHEMA:
-            raise ValueError(f"not an event of schema {SCHEMA} but of {schema!r}; update the program that reads it")
-        return _EVENTS.validate_python(message)
-    except (ValidationError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(f"not a sort event: {error}") from error
+    return _parsed(payload, _EVENTS, "sort event")
 
 
 def event_schema() -> dict[str, Any]:
@@ -58,6 +63,17 @@ def message_schema(kind: type, ref_template: str = DEFAULT_REF_TEMPLATE) -> dict
     schema["properties"] = {"schema": {"const": SCHEMA, "type": "integer"}, **schema["properties"]}
     schema["required"] = ["schema", *schema["required"]]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _parsed(payload: bytes, kind: TypeAdapter[Kind], name: str) -> Kind:
+    try:
+        message = json.loads(payload)
+        schema = message.get("schema") if isinstance(message, dict) else None
+        if schema != SCHEMA:
+            raise ValueError(f"not a {name} of schema {SCHEMA} but of {schema!r}; update the program that reads it")
+        return kind.validate_python(message)
+    except (ValidationError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"not a {name}: {error}") from error
 
 
 def _message(value: object) -> bytes:

@@ -9,7 +9,7 @@ from edge import loop
 from edge.decision import Policy
 from edge.delivery import Delivery
 from edge.errors import ModelError, UpdateError
-from edge.model import Fault, Frame, ModelId, Phase, Prediction, Signal, SortEvent
+from edge.model import Correction, Fault, Frame, ModelId, Phase, Prediction, Signal, SortEvent
 from edge.parts import Clock, Parts, Rules
 from edge.ports import Camera, Classifier, Inbox, Keeper, Observer, Outbox
 from edge.reporter import Reporter
@@ -75,6 +75,7 @@ class Bin:
     model_trouble: str | None = None
     fill: Callable[[], Fill] = Fill
     observers: Sequence[Observer] = ()  # beside `observer`
+    corrected: list[Correction] = field(default_factory=list)
     clock: FakeClock = field(default_factory=lambda: FakeClock(step_s=0.001))
 
     def run(self, should_stop: Callable[[], bool] = lambda: False) -> list[SortEvent]:
@@ -118,6 +119,7 @@ class Bin:
             ask_reload=self._reload,
             keeper=self.keeper,
             ask_update=self.ask_update,
+            corrected=[self.corrected.append],
             teach=lambda: self._use("teach"),
             use_model=self._use,
         )

@@ -6,11 +6,13 @@ import json
 import os
 import socket
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import numpy as np
+import pytest
 from bin_process import config_text
 from broker_fixtures import free_port, wait_until
 from tinymodel import write_tiny_model
@@ -91,6 +93,8 @@ class PlayedBin:
                 self.wanted.append(json.loads(command.data))
                 if name in ("pause", "resume"):
                     self.become(paused(self.state, name == "pause"))
+                if name == "correct":
+                    self._say(Kind.CORRECTION, json.dumps(self.wanted[-1]).encode())
                 reply = json.loads(state_json(Answer(name, self.wanted[-1]["id"], ok=True))) | self.answers.get(
                     name, {}
                 )
@@ -116,3 +120,14 @@ def says(browser: Any, selector: str, words: str) -> None:
 def give_password(browser: Any, password: str) -> None:
     wait_until(lambda: browser.execute_script("return document.getElementById('login').open"), WITHIN_S)
     browser.find_element("id", "password").send_keys(password + "\n")
+
+
+def axe_finds_nothing(browser: Any) -> None:
+    """On the page as it is now. A test that cannot have axe is skipped."""
+    package = find_spec("axe_core_python")
+    if package is None or package.origin is None:
+        pytest.skip("axe-core-python is not installed")
+    browser.execute_script(Path(package.origin).with_name("axe.min.js").read_text(encoding="utf-8"))
+    found = browser.execute_async_script("axe.run().then(arguments[0])")
+    assert [(rule["id"], rule["nodes"][0]["html"]) for rule in found["violations"]] == []
+    assert len(found["passes"]) > 10

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from edge.asyncapi import document
-from edge.model import SortEvent
+from edge.model import Correction, SortEvent
 from edge.state import BinState
 from edge.wire import message_schema
 
@@ -18,6 +18,7 @@ def files() -> dict[str, str]:
     made = {
         "asyncapi.json": document(),
         "event.schema.json": message_schema(SortEvent),
+        "correction.schema.json": message_schema(Correction),
         "state.schema.json": message_schema(BinState),
     }
     return {name: json.dumps(content, indent=1, ensure_ascii=False) + "\n" for name, content in made.items()}

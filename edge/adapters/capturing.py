@@ -1,5 +1,7 @@
 """Keeps what was hard, to be labelled: an observer that only notes what happened, and a thread that does the rest.
 
+What was easy is held in memory for a while: somebody may say that it was wrong, and nothing teaches more than that.
+
 Nothing here can hold up or stop the sorting: a slow disk loses items that would have been kept, a full one is a
 warning. The thread has the priority of all others: it needs the interpreter's lock for moments, and the loop would wait
 for it if other programs kept it from going on.
@@ -10,22 +12,28 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
 
 import cv2
 
 from edge.adapters.site_store import SiteCounts, SiteStore
 from edge.capture import CaptureRules, mean_embedding, worth
-from edge.errors import SiteError
+from edge.errors import SiteError, SiteItemMissingError
 from edge.logs import fields
-from edge.model import WHOLE_FRAME, Box, Decision, Frame, Prediction, Signal, SortEvent
-from edge.site_item import Embedding, SiteItem
+from edge.model import WHOLE_FRAME, Box, Correction, Decision, Frame, Prediction, Signal, SortEvent
+from edge.site_item import Embedding, SiteItem, with_label
 from edge.site_picture import item_jpeg
 
 log = logging.getLogger(__name__)
 
 MOST_WAITING = 4  # frames; each holds memory
+HELD = 20  # as many as the page lists; about 1 MB
+MOST_CORRECTIONS = 100
+BY = "correction"
 TEND_EVERY_S = 60.0
 STOPS_WITHIN_S = 5.0  # what waits is written, the service manager's patience allowing
 FULL = "every kept item is labelled and there is no room for more: teach them, export and delete them, or raise max_mb"
@@ -65,6 +73,8 @@ class Capturing:
         self._tend_every_s = tend_every_s
         self._seen: Seen | None = None
         self._waiting: queue.Queue[tuple[SortEvent, Seen]] = queue.Queue(MOST_WAITING)
+        self._corrections: queue.Queue[Correction] = queue.Queue(MOST_CORRECTIONS)
+        self._held: OrderedDict[str, tuple[SiteItem, bytes]] = OrderedDict()  # by item_id; of the thread alone
         self._closing = threading.Event()
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._work, name="captures", daemon=True)
@@ -92,6 +102,12 @@ class Capturing:
                 log.warning("captures %s", fields(not_kept=self.dropped, reason="the disk is slower than the sorting"))
         self._wake.set()
 
+    def corrected(self, correction: Correction) -> None:
+        """Somebody said what an item was: it gets that label, and is kept where it was only held."""
+        with suppress(queue.Full):  # a disk that does not answer; the correction itself is in the outbox
+            self._corrections.put_nowait(correction)
+        self._wake.set()
+
     def close(self) -> None:
         """Write what waits, then close the store. Twice is fine."""
         self._closing.set()
@@ -100,13 +116,14 @@ class Capturing:
 
     def _work(self) -> None:
         self._try(self._tend)
-        while not (self._closing.is_set() and self._waiting.empty()):
+        while not (self._closing.is_set() and self._waiting.empty() and self._corrections.empty()):
             if not self._wake.wait(self._tend_every_s):
                 self._try(self._tend)
             self._wake.clear()
             while not self._waiting.empty():
-                event, seen = self._waiting.get_nowait()
-                self._try(lambda event=event, seen=seen: self._keep(event, seen))  # type: ignore[misc] # cannot be told
+                self._try(partial(self._keep, *self._waiting.get_nowait()))
+            while not self._corrections.empty():
+                self._try(partial(self._correct, self._corrections.get_nowait()))
         self._store.close()
 
     def _try(self, work: Callable[[], None]) -> None:
@@ -124,8 +141,6 @@ class Capturing:
 
     def _keep(self, event: SortEvent, seen: Seen) -> None:
         found = worth(event, seen.votes, self._rules, self._random())
-        if not found.why:
-            return
         embedding = mean_embedding(seen.votes)
         item = SiteItem(
             item_id=event.event_id,
@@ -137,6 +152,27 @@ class Capturing:
             embedding=None if embedding is None else Embedding.of(event.model.sha256, embedding),
         )
         jpeg = item_jpeg(seen.frame.rgb, seen.box, self._margin, blurred=self._blurred)
+        if found.why:
+            self._add(item, jpeg)
+        else:
+            self._hold(item, jpeg)
+
+    def _hold(self, item: SiteItem, jpeg: bytes) -> None:
+        self._held[item.item_id] = (item, jpeg)
+        while len(self._held) > HELD:
+            self._held.popitem(last=False)
+
+    def _correct(self, said: Correction) -> None:
+        if (held := self._held.get(said.event_id)) is not None:
+            item = replace(with_label(held[0], said.label, BY, said.time), usefulness=1.0)
+            self._add(item, held[1])
+            del self._held[said.event_id]
+            return
+        with suppress(SiteItemMissingError):  # too long ago, or it could not be kept
+            self._store.label(said.event_id, said.label, BY, said.time, None)
+            self.counts = self._store.counts()
+
+    def _add(self, item: SiteItem, jpeg: bytes) -> None:
         kept = self._store.add(item, jpeg)
         self.counts = self._store.counts()
         self.trouble = FULL if not kept and self.counts.labelled == self.counts.total else None

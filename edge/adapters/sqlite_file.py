@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from edge.errors import OutboxError
-from edge.wire import parse_event
+from edge.wire import parse_correction, parse_event
 
 # AUTOINCREMENT: a seq is never given twice, also not when all rows are gone.
 TABLES = """
@@ -21,6 +21,7 @@ CREATE TABLE IF NOT EXISTS events (
     payload BLOB NOT NULL,
     finished INTEGER NOT NULL
 );
+CREATE TABLE IF NOT EXISTS corrections (number INTEGER PRIMARY KEY AUTOINCREMENT, payload BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 INSERT OR IGNORE INTO counters VALUES ('dropped', 0);
 """
@@ -77,7 +78,7 @@ def connect(path: Path) -> sqlite3.Connection:
         (verdict,) = db.execute("PRAGMA integrity_check(1)").fetchone()
         if verdict != "ok":
             raise DamagedError(verdict)
-        if not db.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'counters'").fetchone()[0]:
+        if not db.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'corrections'").fetchone()[0]:
             db.executescript(f"BEGIN IMMEDIATE; {TABLES} COMMIT;")
     except sqlite3.Error:
         db.close()
@@ -174,6 +175,9 @@ def _rescue(damaged: Path, db: sqlite3.Connection, newest_seq: int) -> int:
             for row in _rows(old, f"SELECT seq, event_id, payload, finished FROM events ORDER BY seq {order}"):
                 if _is_event(*row):
                     db.execute("INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?)", row)
+        for row in _rows(old, "SELECT number, payload FROM corrections"):
+            if _is_correction(*row):
+                db.execute("INSERT OR IGNORE INTO corrections VALUES (?, ?)", row)
         for row in _rows(old, "SELECT name, value FROM counters"):
             db.execute("INSERT OR REPLACE INTO counters VALUES (?, ?)", row)
         known = [seq for (seq,) in _rows(old, "SELECT seq FROM sqlite_sequence WHERE name = 'events'")]
@@ -206,3 +210,11 @@ def _is_event(seq: object, event_id: object, payload: object, finished: object) 
     except ValueError:
         return False
     return (event.seq, event.event_id) == (seq, event_id) and finished in (0, 1)
+
+
+def _is_correction(number: object, payload: object) -> bool:
+    try:
+        parse_correction(payload if isinstance(payload, bytes) else b"")
+    except ValueError:
+        return False
+    return isinstance(number, int)

@@ -11,13 +11,14 @@ from pathlib import Path
 
 from edge.adapters import sqlite_file
 from edge.errors import OutboxError
-from edge.model import Outcome, SortEvent
+from edge.model import Correction, Outcome, SortEvent
 from edge.ports import OutboxStats, Stored
-from edge.wire import event_json, parse_event
+from edge.wire import correction_json, event_json, parse_event
 
 log = logging.getLogger(__name__)
 
 DROP_AT_ONCE = 16  # rows; one by one would cost a search for each event once the cap is reached
+MOST_CORRECTIONS = 10_000  # 2 MB; then the oldest gives way, as the oldest event does
 SINCE_EMPTIED = "since_emptied/"  # how a counter of a compartment begins
 FELL = (Outcome.SORTED, Outcome.ABSTAINED)
 PASSING = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY)  # after any other error the file is opened anew
@@ -75,17 +76,28 @@ class SqliteOutbox:
                 db.execute("INSERT INTO events VALUES (?, ?, ?, 1)", (event.seq, event.event_id, payload))
         self._begun.discard(event.event_id)
 
+    def correct(self, correction: Correction) -> None:
+        """Commit what somebody said of an event."""
+        with self._transaction() as db:
+            added = db.execute("INSERT INTO corrections (payload) VALUES (?)", (correction_json(correction),))
+            oldest = (added.lastrowid or 0) - MOST_CORRECTIONS
+            db.execute("DELETE FROM corrections WHERE number <= ?", (oldest,))
+
     def ready(self, after_seq: int, limit: int) -> Sequence[Stored]:
-        """Finished events with seq > after_seq, oldest first."""
+        """Finished events with seq > after_seq, oldest first; then corrections."""
         with self._reading() as db:
-            return _stored(db, after_seq, limit)
+            events = _stored(db, after_seq, limit)
+            room = limit - len(events)
+            rows = db.execute("SELECT number, payload FROM corrections ORDER BY number LIMIT ?", (room,))
+            return [*events, *(Stored(-number, payload, "correction") for number, payload in rows)]
 
     def remove(self, seqs: Sequence[int]) -> None:
-        """Forget events that the broker acknowledged."""
+        """Forget what the broker acknowledged."""
         if not seqs:
             return
         with self._transaction() as db:
-            db.executemany("DELETE FROM events WHERE seq = ?", [(seq,) for seq in seqs])
+            db.executemany("DELETE FROM events WHERE seq = ?", [(seq,) for seq in seqs if seq > 0])
+            db.executemany("DELETE FROM corrections WHERE number = ?", [(-seq,) for seq in seqs if seq < 0])
 
     def emptied(self, compartment: str | None) -> None:
         """Count the items of a compartment, or of every one, from nothing again."""
@@ -205,6 +217,6 @@ def read_outbox(path: Path, limit: int) -> Sequence[Stored]:
         raise sqlite_file.explained(path, error) from error
 
 
-def _stored(db: sqlite3.Connection, after_seq: int, limit: int) -> Sequence[Stored]:
+def _stored(db: sqlite3.Connection, after_seq: int, limit: int) -> list[Stored]:
     query = "SELECT seq, payload FROM events WHERE finished = 1 AND seq > ? ORDER BY seq LIMIT ?"
     return [Stored(seq, payload) for seq, payload in db.execute(query, (after_seq, limit))]

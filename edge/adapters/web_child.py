@@ -16,11 +16,11 @@ from contextlib import suppress
 from edge.adapters import child_process
 from edge.feed import LARGEST, Kind, Packet, pack, unpack
 from edge.logs import fields
-from edge.model import WHOLE_FRAME, Box, Decision, Frame, Prediction, Signal, SortEvent
+from edge.model import WHOLE_FRAME, Box, Correction, Decision, Frame, Prediction, Signal, SortEvent
 from edge.ports import Received
 from edge.preprocess import cut
 from edge.snapshot import small_jpeg
-from edge.wire import event_json
+from edge.wire import correction_json, event_json
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +86,10 @@ class WebChild:
         """See ports.Observer."""
         picture = small_jpeg(cut(frame.rgb, self._box, 0.1), ITEM_PX, QUALITY)
         self._keep(pack(Packet(Kind.ITEM, event_json(event), picture)))
+
+    def corrected(self, correction: Correction) -> None:
+        """What an item really was."""
+        self._keep(pack(Packet(Kind.CORRECTION, correction_json(correction))))
 
     def take(self) -> Received | None:
         """See ports.Inbox."""

@@ -33,11 +33,23 @@ _STATS = {
     "required": ["days", "items"],
     "properties": {"days": {"type": "array", "items": _DAY}, "items": {"type": "integer"}},
 }
+_CORRECTED = {
+    "allOf": [
+        {"$ref": "#/components/schemas/Event"},
+        {
+            "type": "object",
+            "required": ["corrected"],
+            "properties": {
+                "corrected": {"type": ["string", "null"], "description": "what somebody said it really was"}
+            },
+        },
+    ]
+}
 _EVENTS = {
     "type": "object",
     "required": ["events", "next"],
     "properties": {
-        "events": {"type": "array", "items": {"$ref": "#/components/schemas/Event"}},
+        "events": {"type": "array", "items": _CORRECTED},
         "next": {"type": ["integer", "null"], "description": "before_seq of the next page"},
     },
 }
@@ -117,7 +129,7 @@ def paths() -> Document:
         "/api/v1/tray.jpg": _get("The tray now", _JPEG, _NONE),
         "/api/v1/card": _get("The model card", {"text/markdown": {"schema": {"type": "string"}}}, {}),
         "/api/v1/live": _get(
-            "Server-sent events: state, item, seen (phase, box, change)",
+            "Server-sent events: state, item, correction, seen (phase, box, change)",
             {"text/event-stream": {"schema": {"type": "string"}}},
             {"503": "too many are watching"},
         ),

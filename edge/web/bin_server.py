@@ -59,7 +59,7 @@ def run(line: socket.socket, settings: Settings) -> None:
         send = _sender(line)
         items = ItemMetrics(settings.bin.id, settings.routes, settings.default_compartment)
         tray = Tray(lambda: send(Packet(Kind.LOOK)), time.monotonic)
-        view = View(on_item=(history.add, items.count), tray=tray)
+        view = View(on_item=(history.add, items.count), on_correction=history.correct, tray=tray)
         counts = Counts(model.id, [StateCollector(view, settings.bin.id), *items.collectors], settings.bin.id)
         services = Services(asker, model, counts, RATE, lock=guard.reading)
         parts = BinParts(view, history, send, guard, settings.model.path / "README.md")

@@ -41,6 +41,13 @@ class History:
         row += [event["time"][:10], *(event[key] for key in ("compartment", "label", "outcome")), json.dumps(event)]
         self._db.execute("INSERT OR REPLACE INTO events VALUES (?, ?, ?, ?, ?, ?, ?)", row)
 
+    def correct(self, correction: Event) -> None:
+        """Note beside an event what it really was; one that is not there any more is left out."""
+        self._db.execute(
+            "UPDATE events SET message = json_set(message, '$.corrected', ?) WHERE event_id = ?",
+            (correction["label"], correction["event_id"]),
+        )
+
     def commit(self) -> None:
         """Now and then: a card wears."""
         with suppress(sqlite3.Error):  # a full disk; tried again the next time
@@ -48,12 +55,12 @@ class History:
             self._db.commit()
 
     def events(self, before_seq: int | None, limit: int) -> Sequence[Event]:
-        """The newest before one, newest first."""
+        """The newest before one, newest first, each with what somebody `corrected` its label to."""
         rows = self._db.execute(
             "SELECT message FROM events WHERE seq < ? ORDER BY seq DESC LIMIT ?",
             (LAST_SEQ if before_seq is None else before_seq, limit),
         )
-        return [json.loads(message) for (message,) in rows]
+        return [{"corrected": None, **json.loads(message)} for (message,) in rows]
 
     def days(self, most: int) -> Sequence[Mapping[str, Any]]:
         """Counts of the last days on which anything happened, oldest first."""

@@ -23,10 +23,11 @@ Told = tuple[str, str]  # event and data of a server-sent event
 
 @dataclass
 class View:
-    """Fed by take(). on_item: who is given every event. pictures: JPEGs of the last items by event_id."""
+    """Fed by take(). on_item, on_correction: who is given every one. pictures: JPEGs of the last items by event_id."""
 
     on_item: Sequence[Callable[[dict[str, Any]], None]]
     tray: Tray
+    on_correction: Callable[[dict[str, Any]], None] = lambda _: None
     state: dict[str, Any] | None = None
     pictures: OrderedDict[str, bytes] = field(default_factory=OrderedDict)
     replies: dict[str, asyncio.Future[dict[str, Any]]] = field(default_factory=dict)
@@ -45,6 +46,9 @@ class View:
                 for hear in self.on_item:
                     hear(event)
                 self._tell("item", packet.text)
+            case Kind.CORRECTION:
+                self.on_correction(json.loads(packet.text))
+                self._tell("correction", packet.text)
             case Kind.SEEN if (text := packet.text.decode()) != self._seen:
                 self._seen = text
                 self._tell("seen", packet.text)

@@ -62,6 +62,12 @@ def test_a_dashboard_empties_looks_and_reloads(bin_: BinProcess, mosquitto: Mosq
         assert "organic" in state()["since_emptied"], "only the one that was named"
         assert ask.ask("emptied", compartment="cellar")["refusal"] == "invalid"
 
+        event = json.loads(listener.payloads("smartbin/e2e/event")[-1])
+        assert ask.ask("correct", event_id=event["event_id"], label="cup")["ok"]
+        wait_until(lambda: listener.payloads("smartbin/e2e/correction"))
+        said = json.loads(listener.payloads("smartbin/e2e/correction")[0])
+        assert (said["event_id"], said["bin_id"], said["label"]) == (event["event_id"], "e2e", "cup")
+
         assert "bytes of JPEG" in ask.ask("snapshot")["message"]
         wait_until(lambda: listener.payloads("smartbin/e2e/picture"))
         (picture,) = listener.payloads("smartbin/e2e/picture")

@@ -13,9 +13,9 @@ from sample_event import sample_event
 
 from edge.asyncapi import document
 from edge.commands import REQUESTS
-from edge.model import ModelId
+from edge.model import Correction, ModelId
 from edge.state import BinState
-from edge.wire import event_json, state_json
+from edge.wire import correction_json, event_json, state_json
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "mqtt"
 
@@ -38,6 +38,7 @@ def test_every_topic_is_there_and_every_operation_has_its_channel() -> None:
         "status",
         "state",
         "event",
+        "correction",
         "picture",
         "reply/{command}",
         *(f"cmd/{name}" for name in REQUESTS),
@@ -51,7 +52,11 @@ def test_every_topic_is_there_and_every_operation_has_its_channel() -> None:
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("event", event_json(sample_event())), ("state", state_json(BinState("a", ModelId("m", "1", "0" * 64), "1")))],
+    [
+        ("event", event_json(sample_event())),
+        ("correction", correction_json(Correction("e1", "a", "2026-11-24T10:00:00.000Z", True, "glass"))),
+        ("state", state_json(BinState("a", ModelId("m", "1", "0" * 64), "1"))),
+    ],
 )
 def test_a_real_message_has_the_keys_that_are_required(name: str, message: bytes) -> None:
     schema: dict[str, Any] = json.loads((FOLDER / f"{name}.schema.json").read_text(encoding="utf-8"))

@@ -16,7 +16,7 @@ from edge.adapters.site_store import SiteCounts, SiteStore
 from edge.capture import CaptureRules
 from edge.errors import SiteError
 from edge.images import read_image
-from edge.model import Box, Phase, Prediction, Signal
+from edge.model import Box, Correction, Phase, Prediction, Signal
 from edge.site_item import SiteItem, Why
 from edge.testing import FakeFlap, FakeOutbox
 
@@ -64,6 +64,51 @@ def test_of_sure_items_the_drawn_ones_are_kept(tmp_path: Path) -> None:
     assert not folder.exists(), "nothing is made before it is needed"
     run(Bin(ITEM), capturing(opened(folder), drawn=0.1))
     assert [item.why for item in kept(folder)] == [(Why.RANDOM,)]
+
+
+def say(observer: Capturing, label: str, item_id: str = "id-0") -> None:
+    observer.corrected(Correction(item_id, "b", "2026-01-01T00:01:00.000Z", True, label))
+
+
+def test_a_sure_one_that_was_wrong_is_kept_once_somebody_says_so(tmp_path: Path) -> None:
+    observer = capturing(opened(tmp_path), drawn=0.9)
+    bin_ = Bin(PLACED)
+    bin_.observers = [observer]
+    bin_.run()
+    say(observer, "battery")
+    say(observer, "cup")  # and then thinks again
+    observer.close()
+    (item,) = kept(tmp_path)
+    assert (item.item_id, item.label, item.labelled_by, item.why) == ("id-0", "cup", "correction", (Why.CORRECTED,))
+    assert (item.labelled_at, item.usefulness, item.revision) == ("2026-01-01T00:01:00.000Z", 1.0, 2)
+    store = opened(tmp_path)
+    assert read_image(store.picture("id-0")).shape == (24, 24, 3)
+    store.close()
+
+
+def test_a_kept_one_gets_the_label_and_one_of_long_ago_nothing(tmp_path: Path) -> None:
+    observer = capturing(opened(tmp_path))
+    bin_ = Bin(PLACED, answers=[UNSURE])
+    bin_.observers = [observer]
+    bin_.run()
+    say(observer, "battery", "long-ago")
+    say(observer, "battery")
+    observer.close()
+    assert observer.trouble is None
+    (item,) = kept(tmp_path)
+    assert (item.label, item.why[-1]) == ("battery", Why.CORRECTED)
+
+
+def test_only_the_last_ones_are_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.adapters.capturing.HELD", 2)
+    observer = capturing(opened(tmp_path), drawn=0.9)
+    bin_ = Bin(PLACED * 3)
+    bin_.observers = [observer]
+    bin_.run()
+    for number in range(3):
+        say(observer, "battery", f"id-{number}")
+    observer.close()
+    assert [item.item_id for item in kept(tmp_path)] == ["id-1", "id-2"]
 
 
 def test_jams_and_flap_errors_are_kept_however_sure_the_bin_was(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from fakebin import ITEM, Bin
 
-from edge.model import Fault, Outcome, Phase, Problem
+from edge.model import Correction, Fault, Outcome, Phase, Problem
 from edge.ports import Received
 from edge.state import summary
 from edge.testing import FakeFlap, FakeInbox, FakeKeeper, blank_frame
@@ -63,6 +63,34 @@ def test_only_a_compartment_that_is_there_can_be_emptied_and_a_full_disk_is_told
     bin_.outbox.full = True
     bin_.run()
     assert [reply["refusal"] for reply in replies(inbox)] == ["invalid", "failed"]
+
+
+GLASS_IT_WAS = {"event_id": "id-0", "label": "glass"}
+
+
+def test_what_an_item_was_is_noted_on_the_disk_told_to_all_and_published() -> None:
+    bin_ = Bin([*ITEM, *[Phase.EMPTY] * 2], inbox=FakeInbox([*[None] * 6, command("correct", **GLASS_IT_WAS)]))
+    bin_.run()
+    said = Correction("id-0", "b", "2026-01-01T00:00:00.000Z", False, "glass")
+    assert bin_.corrected == list(bin_.outbox.corrections.values()) == [said]
+    assert bin_.inbox is not None
+    assert [topic for _, topic, _, _ in bin_.publisher.sent if topic != "state"] == ["event", "correction"]
+
+
+@pytest.mark.parametrize("wrong", [{"label": "a/b"}, {"label": ""}, {"event_id": "../id"}, {"event_id": ""}])
+def test_a_correction_that_cannot_be_is_refused(wrong: dict[str, str]) -> None:
+    inbox = FakeInbox([command("correct", **{**GLASS_IT_WAS, **wrong})])
+    bin_ = Bin([Phase.EMPTY], inbox=inbox)
+    bin_.run()
+    assert (replies(inbox)[0]["refusal"], bin_.corrected) == ("invalid", [])
+
+
+def test_a_correction_that_the_disk_does_not_take_is_refused() -> None:
+    inbox = FakeInbox([command("correct", **GLASS_IT_WAS)])
+    bin_ = Bin([Phase.EMPTY], inbox=inbox)
+    bin_.outbox.full = True
+    bin_.run()
+    assert (replies(inbox)[0]["refusal"], bin_.corrected) == ("failed", [])
 
 
 def test_a_reload_is_asked_for_between_items() -> None:

@@ -21,12 +21,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from sample_event import sample_event
 from small_disk import fill, mounted
 
-from edge.adapters import sqlite_file
+from edge.adapters import sqlite_file, sqlite_outbox
 from edge.adapters.sqlite_outbox import SqliteOutbox, read_outbox
 from edge.errors import OutboxError
-from edge.model import Outcome, SortEvent
+from edge.model import Correction, Outcome, SortEvent
 from edge.ports import Outbox
-from edge.wire import event_json, parse_event
+from edge.wire import event_json, parse_correction, parse_event
 
 MAX_BYTES = 50_000_000
 IN_MEMORY = Path("/dev/shm")  # where a commit costs nothing
@@ -52,7 +52,7 @@ def add(outbox: Outbox, name: str) -> SortEvent:
 
 
 def stored(outbox: Outbox) -> dict[int, SortEvent]:
-    return {row.seq: parse_event(row.payload) for row in outbox.ready(0, 100_000)}
+    return {row.seq: parse_event(row.payload) for row in outbox.ready(0, 100_000) if row.topic == "event"}
 
 
 # What it is for
@@ -91,6 +91,50 @@ def test_saying_a_thing_twice_changes_nothing(outbox: SqliteOutbox) -> None:
     outbox.finish(first)
     assert outbox.ready(0, 10) == []
     assert add(outbox, "b").seq == 2
+
+
+def said(label: str) -> Correction:
+    return Correction("a", "lobby-1", "2026-11-24T10:00:00.000Z", True, label)
+
+
+def test_a_correction_waits_behind_the_events_and_takes_no_seq(path: Path) -> None:
+    outbox = SqliteOutbox(path, MAX_BYTES)
+    outbox.correct(said("glass"))
+    outbox.correct(said("metal"))
+    add(outbox, "a")
+    outbox.close()
+    outbox = SqliteOutbox(path, MAX_BYTES)
+    rows = outbox.ready(0, 10)
+    assert [row.topic for row in rows] == ["event", "correction", "correction"]
+    assert [parse_correction(row.payload).label for row in rows[1:]] == ["glass", "metal"]
+    assert [row.topic for row in outbox.ready(0, 1)] == ["event"]
+    assert [row.seq for row in read_outbox(path, 10)] == [1]
+    outbox.remove([rows[0].seq, rows[1].seq])
+    (left,) = outbox.ready(0, 10)
+    assert parse_correction(left.payload) == said("metal")
+    assert add(outbox, "b").seq == 2
+    outbox.close()
+
+
+def test_corrections_that_nobody_fetches_do_not_grow_for_ever(
+    outbox: SqliteOutbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_outbox, "MOST_CORRECTIONS", 2)
+    for label in ("glass", "metal", "paper"):
+        outbox.correct(said(label))
+    assert [parse_correction(row.payload).label for row in outbox.ready(0, 10)] == ["metal", "paper"]
+
+
+def test_a_file_of_an_older_version_takes_corrections(path: Path) -> None:
+    outbox = SqliteOutbox(path, MAX_BYTES)
+    add(outbox, "a")
+    outbox.close()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("DROP TABLE corrections")
+    outbox = SqliteOutbox(path, MAX_BYTES)
+    outbox.correct(said("glass"))
+    assert [row.topic for row in outbox.ready(0, 10)] == ["event", "correction"]
+    outbox.close()
 
 
 def test_a_seq_is_never_given_twice(path: Path) -> None:
@@ -302,10 +346,12 @@ def test_of_a_damaged_file_all_that_can_be_read_is_rescued(path: Path, caplog: p
     outbox = SqliteOutbox(path, MAX_BYTES)
     for number in range(100):
         add(outbox, f"e{number}")
+    outbox.correct(said("glass"))
     outbox.begin(sample_event(event_id="open"))
     outbox.close()
     damage(path, 0.55, 0.6)
     outbox = SqliteOutbox(path, MAX_BYTES)
+    assert outbox.ready(0, 1000)[-1].topic == "correction"
     rows = stored(outbox)
     assert 70 < len(rows) < 101
     assert rows[1] == sample_event(event_id="e0", seq=1)

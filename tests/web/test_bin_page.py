@@ -135,6 +135,21 @@ def test_commands_need_the_password_and_do_what_they_say(page: Page) -> None:
 
 
 @pytest.mark.slow
+def test_what_an_item_really_was_stands_beside_it(page: Page) -> None:
+    event = page.get("/api/v1/events?limit=1")["events"][0]
+    assert event["corrected"] is None
+    wanted = {"event_id": event["event_id"], "label": "cup"}
+    assert page.command("correct", password=None, **wanted)[0] == 401
+    assert page.command("correct", **wanted)[1]["ok"]
+
+    def corrected() -> list[str]:
+        events = page.get("/api/v1/events?limit=200")["events"]
+        return [found["event_id"] for found in events if found["corrected"] == "cup"]
+
+    wait_until(lambda: corrected() == [event["event_id"]], WITHIN_S)
+
+
+@pytest.mark.slow
 def test_every_path_of_the_bin_is_described_and_answers_as_described(page: Page) -> None:
     document = page.get("/api/openapi.json")
     described = set(document["paths"])
@@ -142,7 +157,7 @@ def test_every_path_of_the_bin_is_described_and_answers_as_described(page: Page)
     for name, path in {"State": "/api/v1/state", "Event": "/api/v1/events"}.items():
         answer = page.get(path)
         message = answer["events"][0] if name == "Event" else answer
-        assert message.keys() == document["components"]["schemas"][name]["properties"].keys()
+        assert message.keys() - {"corrected"} == document["components"]["schemas"][name]["properties"].keys()
     text = json.dumps(document)
     references = set(re.findall(r"#/components/schemas/(\w+)", text))
     assert references <= set(document["components"]["schemas"])

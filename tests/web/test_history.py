@@ -28,9 +28,20 @@ def test_events_come_newest_first_page_by_page_and_survive_a_restart(tmp_path: P
     kept.close()
     again = History(tmp_path / "history.db")
     assert [e["seq"] for e in again.events(None, 2)] == [3, 2]
-    assert list(again.events(2, 2)) == [event(1)]
+    assert list(again.events(2, 2)) == [{**event(1), "corrected": None}]
     again.close()
     assert oct((tmp_path / "history.db").stat().st_mode & 0o777) == "0o600"
+
+
+def test_what_it_really_was_stands_beside_the_event(tmp_path: Path) -> None:
+    kept = History(tmp_path / "history.db")
+    kept.add(event(1))
+    kept.add(event(2))
+    for event_id, label in (("e1", "metal"), ("e1", 'a "cup"'), ("long ago", "glass")):
+        kept.correct({"event_id": event_id, "label": label})
+    assert list(kept.events(None, 5)) == [{**event(2), "corrected": None}, {**event(1), "corrected": 'a "cup"'}]
+    assert kept.days(1)[0]["by_label"] == {"glass": 2}, "what the bin said"
+    kept.close()
 
 
 def test_days_are_counted_oldest_first(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 // The page of a bin: everything comes from the API, and again whenever the bin tells.
 import { chart, hue } from "./chart.js";
+import { askedLabel, nameOf } from "./correcting.js";
 import { compartmentsOf, element, get, live, percent } from "./live.js";
 import { command } from "./login.js";
 import { markdown } from "./markdown.js";
@@ -191,8 +192,31 @@ function showItem(event) {
     element("p", `${when} · ${named("label", event.label)} · ${text("sure", { percent: percent(event.confidence) })}`),
   );
   if (event.reason) words.append(element("p", event.reason));
-  item.append(image, words);
+  item.append(image, words, wrong(event, when));
+  item.dataset.id = event.event_id;
+  if (event.corrected) showCorrection({ ...event, label: event.corrected }, item);
   return item;
+}
+
+function wrong(event, when) {
+  const button = element("button", text("wrong"), "small");
+  button.type = "button";
+  button.setAttribute("aria-label", `${text("wrong")} ${named("label", event.label)}, ${when}`);
+  button.addEventListener("click", async () => {
+    const is = button.closest(".item").dataset.label ?? event.label;
+    const label = await askedLabel(is).catch(() => (say("answer", text("offline")), null));
+    if (label) order("correct", { event_id: event.event_id, label });
+  });
+  return button;
+}
+
+// What it really was, as somebody said.
+function showCorrection({ event_id, label }, item = by("items").querySelector(`[data-id="${CSS.escape(event_id)}"]`)) {
+  if (!item) return;
+  item.dataset.label = label;
+  const line = item.querySelector(".corrected") ?? element("p", "", "corrected");
+  line.textContent = text("corrected", { label: nameOf(label) });
+  item.querySelector("div").append(line);
 }
 
 function addItem(event) {
@@ -258,4 +282,4 @@ by("update-models").addEventListener("click", () => order("update-models"));
 addEventListener("resize", countSoon);
 showWord();
 watchTray(() => connected);
-live({ state: showState, item: addItem, seen: showSeen, line });
+live({ state: showState, item: addItem, correction: showCorrection, seen: showSeen, line });

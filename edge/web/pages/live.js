@@ -1,7 +1,7 @@
-// What the bin tells, as it happens. on.state, on.item, on.seen; on.line(connected).
+// What the bin tells, as it happens. on.state, on.item, on.correction, on.seen; on.line(connected).
 export function live(on) {
   const source = new EventSource("/api/v1/live");
-  for (const kind of ["state", "item", "seen"]) {
+  for (const kind of ["state", "item", "correction", "seen"]) {
     source.addEventListener(kind, (event) => on[kind]?.(JSON.parse(event.data)));
   }
   source.onopen = () => on.line(true);
