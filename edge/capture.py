@@ -25,7 +25,7 @@ STRANGE_FROM, STRANGE_TO = 0.8, 1.2  # times the model's own limit: from not str
 
 @dataclass(frozen=True, slots=True)
 class CaptureRules:
-    """random_share, margin_below: 0..1, see config.CaptureSettings. routes: label -> compartment.
+    """random_share, margin_below: 0..1, see settings.learning.CaptureSettings. routes: label -> compartment.
 
     novelty: what tells strange things, where the model has it.
     """

@@ -33,7 +33,7 @@ from edge.adapters.site_store import site_store
 from edge.adapters.update_child import UpdateChild, update_starter
 from edge.adapters.web_child import WebChild, starter
 from edge.capture import CaptureRules
-from edge.config import ChuteCompartment, Settings, SolenoidCompartment
+from edge.config import Settings
 from edge.decision import Policy
 from edge.discovery import Announced, announcement
 from edge.fill import Reach
@@ -46,6 +46,7 @@ from edge.parts import Rules
 from edge.ports import Camera, Inbox, Publisher, Trigger
 from edge.presence import Settings as PresenceSettings
 from edge.presence import VisionTrigger
+from edge.settings.moving import ChuteCompartment, SolenoidCompartment
 from edge.shadow import Limits
 from edge.state import Shadow, Updates
 

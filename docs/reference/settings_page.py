@@ -1,4 +1,4 @@
-"""The page of every key of the configuration, made from edge/config.py: pydantic's schema and the docstrings. Pure."""
+"""The page of every key of the configuration, made from edge/config.py and edge/settings: docstrings, schema. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 
 from markdown import Schema, code, described, kind, table
 
-from edge.config import CompartmentSettings, Settings
+from edge.config import Settings
+from edge.settings.moving import CompartmentSettings
 
 HEAD = """\
 # Configuration

@@ -12,8 +12,8 @@ from edge.adapters.archive import unpack
 from edge.adapters.arrivals import Arrivals, Check
 from edge.adapters.head_update import HeadUpdate, Source
 from edge.adapters.model_store import ModelStore
-from edge.config import UpdateSettings
 from edge.errors import ConfigError, ModelError, UpdateError
+from edge.settings.learning import UpdateSettings
 from edge.updates import Offer
 
 NOTHING = "{url} offers no model that this version of the program knows"

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import Response
 
-from edge.config import OWN_NAMES
+from edge.settings.telling import OWN_NAMES
 from edge.web.passwords import Password
 from edge.web.problems import ApiError
 

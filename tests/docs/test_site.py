@@ -80,4 +80,4 @@ def test_every_key_of_the_configuration_says_what_it_does(made: dict[str, str]) 
     silent = [
         line for line in made["configuration.md"].splitlines() if line.startswith("| `") and line.endswith("|  |")
     ]
-    assert not silent, "explain each in its class's docstring in edge/config.py, as `key: what it does`"
+    assert not silent, "explain each in its class's docstring in edge/settings, as `key: what it does`"

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.config import ChuteSettings, Section, ServoCompartment, Settings, SolenoidCompartment, load, parse
+from edge.config import Settings, load, parse
 from edge.errors import ConfigError
 from edge.flap_settings import ChuteFlap, ServoFlap, SolenoidFlap
+from edge.settings.moving import ChuteSettings, ServoCompartment, SolenoidCompartment
+from edge.settings.section import Section
 
 GOOD = """
 [bin]

@@ -23,9 +23,10 @@ from edge.adapters.archive import unpack
 from edge.adapters.arrivals import Arrivals
 from edge.adapters.files import write_atomic
 from edge.adapters.head_store import HeadStore
-from edge.config import Settings, UpdateSettings
+from edge.config import Settings
 from edge.errors import UpdateError
 from edge.head import from_bytes
+from edge.settings.learning import UpdateSettings
 from edge.state import Updates
 
 
