@@ -14,10 +14,12 @@ import pytest
 from bin_process import BinProcess, coloured_pictures, config_text
 from broker_fixtures import Mosquitto, wait_until
 from dashboard import Dashboard
+from site_items import opened
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
 COMMANDS = "[mqtt]\ncommands = true\npictures = true\n"
+CAPTURE = "[capture]\nmode = 'on'\nrandom_share = 0.0\n"
 SENSORS = """
 [door]
 pin = 25
@@ -33,7 +35,7 @@ full_cm = 10
 def bin_(tiny_model: Path, tmp_path: Path, mosquitto: Mosquitto) -> Iterator[BinProcess]:
     pictures = coloured_pictures(tmp_path / "pictures", each=1)
     text = config_text(tiny_model, pictures, mosquitto.port, tmp_path, loop=True).replace("[mqtt]\n", COMMANDS)
-    bin_ = BinProcess(tmp_path, text + SENSORS)
+    bin_ = BinProcess(tmp_path, text + CAPTURE + SENSORS)
     bin_.start()
     yield bin_
     bin_.kill()
@@ -67,6 +69,9 @@ def test_a_dashboard_empties_looks_and_reloads(bin_: BinProcess, mosquitto: Mosq
         wait_until(lambda: listener.payloads("smartbin/e2e/correction"))
         said = json.loads(listener.payloads("smartbin/e2e/correction")[0])
         assert (said["event_id"], said["bin_id"], said["label"]) == (event["event_id"], "e2e", "cup")
+        store = opened(bin_.config.parent / "captures")
+        wait_until(lambda: [(item.item_id, item.label) for item in store.labelled()] == [(event["event_id"], "cup")])
+        store.close()
 
         assert "bytes of JPEG" in ask.ask("snapshot")["message"]
         wait_until(lambda: listener.payloads("smartbin/e2e/picture"))
