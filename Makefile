@@ -14,7 +14,7 @@ REVIEW_ARGS ?=
 UPDATE_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help check lint test faults virtual-pi bench fuzz soak bench-web bench-flood bench-capture bench-shadow bench-review bench-teach bench-update lock audit docs docs-pages demo format hooks clean
+.PHONY: help check lint test faults virtual-pi home-assistant bench fuzz soak bench-web bench-flood bench-capture bench-shadow bench-review bench-teach bench-update lock audit docs docs-pages demo format hooks clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -36,6 +36,9 @@ faults: ## what a bin survives: camera, flap, hand, model, disk, broker, clock, 
 
 virtual-pi: ## as root: install on an emulated arm64 machine, kill it, cut its power (docs/VIRTUAL-PI.md)
 	SMARTBIN_VIRTUAL_PI=1 $(BIN)python -m pytest tests/virtual_pi $(PYTEST_ARGS)
+
+home-assistant: ## as root: install Home Assistant and put a bin's discovery to it (docs/dashboards)
+	SMARTBIN_HOME_ASSISTANT=1 $(BIN)python -m pytest tests/home_assistant $(PYTEST_ARGS)
 
 bench: ## loop, start, memory, the model in every runtime; e.g. BENCH_ARGS="--runs 20"
 	$(BIN)python tests/bench/bench.py $(BENCH_ARGS)

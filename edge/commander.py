@@ -14,6 +14,7 @@ from edge.commands import (
     CorrectRequest,
     EmptiedRequest,
     FlapRequest,
+    PauseRequest,
     Refusal,
     Request,
     Situation,
@@ -100,7 +101,7 @@ class Commander:
         if answer is not None:
             return answer
         if command.name in ("pause", "resume"):
-            reporter.pause(command.name == "pause")
+            reporter.pause(isinstance(request, PauseRequest) and request.paused)
         elif command.name == "reload" and (trouble := self._parts.ask_reload()) is not None:
             return refused(command.name, request.id, Refusal.FAILED, trouble)
         elif isinstance(request, EmptiedRequest | CorrectRequest | TeachItemRequest) or command.name == "snapshot":

@@ -28,6 +28,14 @@ class Request(BaseModel):
     time: Annotated[AwareDatetime, Field(description="when it was sent")]
 
 
+class PauseRequest(Request):
+    """pause: take no new item; one on its way still falls. Both ways, which is what a switch needs."""
+
+    paused: Annotated[
+        bool, Field(description="`false`: take items again, as `resume`; `true` where it is left out")
+    ] = True
+
+
 class FlapRequest(Request):
     """test-flap: move this compartment's flap once."""
 
@@ -70,7 +78,7 @@ class _Identified(BaseModel):
 
 
 REQUESTS: dict[str, type[Request]] = {
-    "pause": Request,
+    "pause": PauseRequest,
     "resume": Request,
     "status": Request,
     "test-flap": FlapRequest,

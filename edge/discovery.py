@@ -39,7 +39,7 @@ def topic(bin_id: str) -> str:
 
 def announcement(told: Announced) -> bytes:
     """The message."""
-    components = {**_sensors(told), **_by_compartment(told), **(_buttons(told) if told.commands else {})}
+    components = {**_sensors(told), **_by_compartment(told), **(_controls(told) if told.commands else {})}
     if told.commands and told.pictures:
         components["picture"] = _component(
             told, "image", "picture", "Tray", image_topic=f"{told.base}/picture", content_type="image/jpeg"
@@ -153,10 +153,26 @@ def _by_compartment(told: Announced) -> dict[str, Component]:
     return found
 
 
+def _controls(told: Announced) -> dict[str, Component]:
+    switch = _component(
+        told,
+        "switch",
+        "paused",
+        "Paused",
+        state_topic=f"{told.base}/state",
+        value_template="{{ value_json.paused | tojson }}",
+        command_topic=f"{told.base}/cmd/pause",
+        # a truth value, not a text
+        command_template=_request(paused="{{ value }}").replace('"{{ value }}"', "{{ value }}"),
+        payload_on="true",
+        payload_off="false",
+        qos=1,
+    )
+    return {"paused": switch, **_buttons(told)}
+
+
 def _buttons(told: Announced) -> dict[str, Component]:
-    buttons = {
-        "pause": ("pause", "Pause", None),
-        "resume": ("resume", "Go on", None),
+    buttons: dict[str, tuple[str, str, str | None]] = {
         "snapshot": ("snapshot", "Show the tray", None),
         "update_models": ("update-models", "Look for a newer model", None),
         **{f"emptied_{name}": ("emptied", f"{name} was emptied", name) for name in told.compartments},
@@ -173,7 +189,7 @@ def _buttons(told: Announced) -> dict[str, Component]:
             key,
             name,
             command_topic=f"{told.base}/cmd/{command}",
-            command_template=_request(compartment),
+            command_template=_request(**({"compartment": compartment} if compartment else {})),
             qos=1,
             entity_category="config",
         )
@@ -181,10 +197,9 @@ def _buttons(told: Announced) -> dict[str, Component]:
     }
 
 
-def _request(compartment: str | None) -> str:
+def _request(**more: str) -> str:
     """A command needs an id of its own and the time."""
-    where = {"compartment": compartment} if compartment else {}
-    return json.dumps({"id": "ha-{{ now().timestamp() }}", "time": "{{ utcnow().isoformat() }}", **where})
+    return json.dumps({"id": "ha-{{ now().timestamp() }}", "time": "{{ utcnow().isoformat() }}", **more})
 
 
 def _component(told: Announced, platform: str, key: str, name: str, **more: Any) -> Component:

@@ -84,9 +84,9 @@ class Mosquitto:
         assert self._process is not None
         self._process.send_signal(signal.SIGHUP)
 
-    def listen(self, topics: str) -> Listener:
-        """A subscriber, already subscribed; close() it."""
-        return Listener(self.port, topics)
+    def listen(self, topics: str, user: tuple[str, str] | None = None) -> Listener:
+        """A subscriber, already subscribed; close() it. user: name and password."""
+        return Listener(self.port, topics, user)
 
     def _end(self, number: signal.Signals) -> None:
         if self._process is not None:
@@ -113,7 +113,7 @@ class Heard:
 class Listener:
     """Notes every message. With a session of its own, so that it misses nothing while the broker restarts."""
 
-    def __init__(self, port: int, topics: str) -> None:
+    def __init__(self, port: int, topics: str, user: tuple[str, str] | None = None) -> None:
         self.heard: list[Heard] = []
         subscribed: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._client = Client(
@@ -122,6 +122,8 @@ class Listener:
             clean_session=False,
             protocol=MQTTProtocolVersion.MQTTv311,
         )
+        if user is not None:
+            self._client.username_pw_set(*user)
         self._client.reconnect_delay_set(min_delay=1, max_delay=1)
         self._client.on_connect = lambda client, *_: client.subscribe(topics, qos=1)
         self._client.on_subscribe = lambda *_: subscribed.put(None)

@@ -31,8 +31,9 @@ def replies(inbox: FakeInbox) -> list[dict[str, Any]]:
     return [reply for _, reply in said]
 
 
-def test_a_paused_bin_takes_no_item_and_goes_on_with_the_one_that_lies_there() -> None:
-    inbox = FakeInbox([command("pause"), *[None] * 7, command("resume")])
+@pytest.mark.parametrize("go_on", [command("resume"), command("pause", "resume", paused=False)])
+def test_a_paused_bin_takes_no_item_and_goes_on_with_the_one_that_lies_there(go_on: Received) -> None:
+    inbox = FakeInbox([command("pause"), *[None] * 7, go_on])
     bin_ = Bin([*ITEM, *ITEM[:5], *[Phase.SETTLED] * 3, Phase.EMPTY], inbox=inbox)
     assert [event.outcome for event in bin_.run()] == [Outcome.SORTED]
     assert len(bin_.flap.moves) == 1, "the item of the pause was taken away, the other one was sorted after it"

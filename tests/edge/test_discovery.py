@@ -14,7 +14,7 @@ from paho.mqtt import publish
 from edge import discovery
 from edge.adapters.broker_settings import BrokerSettings
 from edge.adapters.paho_publisher import PahoPublisher
-from edge.commands import REQUESTS, Command, parse
+from edge.commands import REQUESTS, Command, PauseRequest, parse
 from edge.discovery import Announced, announcement, without_ghosts
 
 TOLD = Announced(
@@ -27,11 +27,18 @@ def components(message: bytes) -> dict[str, dict[str, Any]]:
     return dict(json.loads(message)["cmps"])
 
 
+def rendered(part: dict[str, Any], value: str = "") -> bytes:
+    """Its command as Home Assistant fills it in."""
+    sent = part["command_template"].replace("{{ now().timestamp() }}", "1795647485.818635")
+    sent = sent.replace("{{ utcnow().isoformat() }}", "2026-11-25T23:00:00.123456+00:00")
+    return str(sent.replace("{{ value }}", value)).encode()
+
+
 def test_every_component_has_a_platform_a_unique_id_and_topics_of_this_bin() -> None:
     found = components(announcement(TOLD))
     assert len({part["unique_id"] for part in found.values()}) == len(found)
     for part in found.values():
-        assert part["p"] in ("sensor", "binary_sensor", "button", "image")
+        assert part["p"] in ("sensor", "binary_sensor", "button", "image", "switch")
         topics = [value for key, value in part.items() if key.endswith("_topic")]
         assert topics
         assert all(topic.startswith("smartbin/lobby-1/") for topic in topics)
@@ -54,9 +61,18 @@ def test_a_button_sends_what_the_bin_takes() -> None:
     for button in buttons:
         name = button["command_topic"].rpartition("/")[2]
         assert name in REQUESTS
-        sent = button["command_template"].replace("{{ now().timestamp() }}", "1795647485.818635")
-        sent = sent.replace("{{ utcnow().isoformat() }}", "2026-11-25T23:00:00.123456+00:00")
-        assert isinstance(parse(name, sent.encode()), Command)
+        assert isinstance(parse(name, rendered(button)), Command)
+
+
+@pytest.mark.parametrize("paused", [True, False])
+def test_the_switch_pauses_and_shows_it(paused: bool) -> None:
+    switch = components(announcement(TOLD))["paused"]
+    payload = switch["payload_on" if paused else "payload_off"]
+    command = parse(switch["command_topic"].rpartition("/")[2], rendered(switch, payload))
+    assert isinstance(command, Command)
+    assert isinstance(command.request, PauseRequest)
+    assert (command.name, command.request.paused) == ("pause", paused)
+    assert payload == json.dumps(paused), "what its value_template makes of the state"
 
 
 def test_what_is_gone_is_removed_and_nothing_else() -> None:

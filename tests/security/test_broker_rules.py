@@ -138,6 +138,18 @@ def test_a_bin_cannot_read_what_is_not_its_own(broker: ExampleBroker, version: M
         assert {topic for topic, _ in bin_.heard} == {"smartbin/lobby-1/cmd/pause"}
 
 
+def test_home_assistant_may_forget_a_bin_and_say_nothing_in_its_name(broker: ExampleBroker) -> None:
+    with visit(broker.port, "homeassistant", folder=broker.folder) as home:
+        home.subscribe("smartbin/#", "homeassistant/#")
+        home.publish("smartbin/lobby-1/status", b"forged")
+        home.publish("homeassistant/device/lobby-1/config", b"")
+        home.publish("smartbin/lobby-1/cmd/pause", b"last")
+        # one line, in order
+        wait_until(lambda: home.heard[-1:] == [("smartbin/lobby-1/cmd/pause", b"last")])
+        assert home.heard[-2:-1] == [("homeassistant/device/lobby-1/config", b"")]
+        assert ("smartbin/lobby-1/status", b"forged") not in home.heard
+
+
 def test_a_dashboard_sees_all_but_pictures_and_commands_none(broker: ExampleBroker) -> None:
     with (
         visit(broker.port, "dashboard", folder=broker.folder) as dashboard,

@@ -7,7 +7,7 @@ import platform
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -47,20 +47,28 @@ def rootfs_or_skip() -> Path:
 
 def make_rootfs(cache: Path, suite: str) -> Path:
     """A Debian with what setup.sh wants from apt, to install without a network. Needs root. Raises NoDebianError."""
-    rootfs = cache / f"{suite}-rootfs-1"
-    if rootfs.is_dir():
-        return rootfs
-    partial = rootfs.with_suffix(".partial")
+
+    def finish(root: Path) -> None:
+        apt = ("chroot", str(root), "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-y", "-q")
+        checked(*apt, "install", "--no-install-recommends", *FROM_APT)
+        checked(*apt, "clean")
+
+    return make_once(cache / f"{suite}-rootfs-1", suite, BASE, finish)
+
+
+def make_once(folder: Path, suite: str, packages: Sequence[str], finish: Callable[[Path], None]) -> Path:
+    """A Debian in `folder`, made where it is not there yet; finish() adds to it. Needs root. Raises NoDebianError."""
+    if folder.is_dir():
+        return folder
+    partial = folder.parent / f"{folder.name}.partial"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    apt = ("chroot", str(partial), "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-y", "-q")
     try:
-        _run("debootstrap", "--variant=minbase", f"--include={','.join(BASE)}", suite, str(partial))
-        _run(*apt, "install", "--no-install-recommends", *FROM_APT)
-        _run(*apt, "clean")
+        checked("debootstrap", "--variant=minbase", f"--include={','.join(packages)}", suite, str(partial))
+        finish(partial)
     except RuntimeError as error:
         raise NoDebianError(str(error)) from error
-    return partial.rename(rootfs)
+    return partial.rename(folder)
 
 
 class NoDebianError(RuntimeError):
@@ -76,19 +84,19 @@ class Card:
     def __enter__(self) -> Self:
         self._written.mkdir()
         self.root.mkdir()
-        _run("mount", "-t", "tmpfs", "tmpfs", str(self._written))
+        checked("mount", "-t", "tmpfs", "tmpfs", str(self._written))
         upper, work = self._written / "upper", self._written / "work"
         upper.mkdir()
         work.mkdir()
         layers = f"lowerdir={self._rootfs},upperdir={upper},workdir={work}"
-        _run("mount", "-t", "overlay", "overlay", "-o", layers, str(self.root))
+        checked("mount", "-t", "overlay", "overlay", "-o", layers, str(self.root))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         for path in (self.root, self._written):
-            _run("umount", str(path))
+            checked("umount", str(path))
 
 
 class Container:
@@ -181,7 +189,8 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> None:
         time.sleep(0.1)
 
 
-def _run(*command: str) -> str:
+def checked(*command: str) -> str:
+    """What a command that must succeed prints. Raises RuntimeError."""
     done = subprocess.run(command, text=True, capture_output=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
