@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from tinymodel import COLOURS
 from edge.model import Fault, Problem
 from edge.state import BinState, Shadow, Updates, ready, with_fault
 
+NBSP = "\u00a0"
 HAND = Fault("chute", "a hand is in the chute; take it out", Problem.HAND_IN_CHUTE)
 SORTED = {"outcome": "sorted", "label": "glass", "compartment": "recycling", "confidence": 0.97, "reason": None}
 ABSTAINED = {**SORTED, "outcome": "abstained", "compartment": "landfill", "reason": "unsure"}
@@ -158,7 +160,12 @@ def test_a_new_model_is_shown_beside_the_one_that_sorts_and_looked_for(
     told = Updates(False, "2026-11-26T12:00:00+00:00", True, "tiny-2 is here", beside)
     played.become(replace(played.state, updates=told))
     says(browser, "#newer", "tiny-2 is here")
-    for words in ("50 of 200 items", "96 % of labels, 98 % of compartments", "4 %, the model that sorts 2 %", "92 ms"):
+    for words in (
+        "50 of 200 items",
+        f"96{NBSP}% of labels, 98{NBSP}% of compartments",
+        f"4{NBSP}%, the model that sorts 2{NBSP}%",
+        "92 ms",
+    ):
         says(browser, "#newer", words)
     played.asked.clear()
     browser.find_element("id", "update-models").click()
@@ -219,6 +226,62 @@ def test_a_lost_line_is_said_and_found_again(show: Callable[[str], Any], played:
     says(browser, "#word", "No connection")
     played.start()
     says(browser, "#word", "Ready")
+
+
+@contextmanager
+def sized(browser: Any, width: int, height: int) -> Iterator[None]:
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        yield
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+LINES_OF_LAST_WORD = """
+const words = document.getElementById("big").firstChild;
+const range = document.createRange();
+range.setStart(words, words.length - arguments[0].length);
+range.setEnd(words, words.length);
+return range.getClientRects().length;
+"""
+
+
+# What reaches over the edge of its compartment's tile: the words themselves, for a box may be narrower.
+OUTSIDE = """
+const out = [];
+for (const part of document.querySelectorAll("#compartments :is(dt, dd, button)")) {
+  const range = document.createRange();
+  range.selectNodeContents(part);
+  const [is, may] = [range, part.closest("li")].map((one) => one.getBoundingClientRect());
+  if (is.right > may.right - 2 || is.left < may.left) out.push(part.textContent);
+}
+return out;
+"""
+
+
+def test_no_word_is_broken_on_a_small_screen(show: Callable[[str], Any], played: PlayedBin) -> None:
+    browser = show("/kiosk?lang=de")
+    says(browser, "#big", "Bitte auf die Ablage legen")
+    with sized(browser, 480, 320):
+        played.handle({**SORTED, "label": "battery", "compartment": "hazard"})
+        says(browser, "#big", "Gefahrstoffe")
+        assert browser.execute_script(LINES_OF_LAST_WORD, "Gefahrstoffe") == 1
+    played.handle(SORTED)
+    says(browser, "#big", "Glas → Wertstoffe")
+    assert browser.execute_script(LINES_OF_LAST_WORD, "Wertstoffe") == 1
+
+
+@pytest.mark.parametrize("language", ["en", "de", "es"])
+def test_what_a_compartment_says_stays_in_its_frame(
+    show: Callable[[str], Any], played: PlayedBin, language: str
+) -> None:
+    browser = show(f"/?lang={language}")
+    played.become(replace(played.state, by_compartment={"hazard": 1}, fill={"hazard": None}))
+    wait_until(lambda: browser.find_elements("css selector", "#compartments dd"), WITHIN_S)
+    for width in (360, 768, 1120):
+        with sized(browser, width, 800):
+            assert browser.execute_script(OUTSIDE) == []
 
 
 @pytest.mark.parametrize("language", ["en", "de", "es"])

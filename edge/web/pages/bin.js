@@ -10,6 +10,7 @@ import { showSeen, watchTray } from "./tray.js";
 const by = (id) => document.getElementById(id);
 const MOST_ITEMS = 20;
 const DAYS = 14;
+const ONE_DIGIT = { minimumFractionDigits: 1, maximumFractionDigits: 1 };
 const COUNT_EVERY_MS = 3000;
 let state = null;
 let connected = false;
@@ -84,7 +85,7 @@ function showCompartments(now) {
 }
 
 function fillOf(name, level) {
-  if (level === undefined || level === null) return [text(level === undefined ? "no_sensor" : "unknown")];
+  if (level === undefined || level === null) return [text(level === undefined ? "no_sensor" : "fill_unknown")];
   const meter = element("meter");
   Object.assign(meter, { high: 0.8, optimum: 0, value: level });
   meter.setAttribute("aria-label", text("fill_of", { compartment: named("compartment", name) }));
@@ -117,7 +118,7 @@ function action(order_, compartment) {
 function healthRows(now) {
   const { temperature_c, broker, clock_synced } = now.health;
   return {
-    [text("health_temperature")]: temperature_c === null ? text("unknown") : `${temperature_c} °C`,
+    [text("health_temperature")]: temperature_c === null ? text("unknown") : `${temperature_c.toLocaleString(locale)} °C`,
     [text("health_broker")]: broker ?? text("fine"),
     [text("health_queued")]: now.queued,
     [text("health_dropped")]: now.dropped,
@@ -143,7 +144,7 @@ function showModel(model) {
     ...rowsOf({
       [text("name")]: `${model.name} ${model.version}`,
       [text("labels")]: model.labels.map((label) => named("label", label)).join(", "),
-      ...Object.fromEntries(measured.map(([name, value]) => [text(`metric_${name}`), value <= 1 ? `${(value * 100).toFixed(1)} %` : value])),
+      ...Object.fromEntries(measured.map(([name, value]) => [text(`metric_${name}`), value <= 1 ? `${(value * 100).toLocaleString(locale, ONE_DIGIT)} %` : value.toLocaleString(locale)])),
     }),
   );
 }

@@ -32,7 +32,18 @@ function hueOf({ compartment }) {
 
 function say(id, words) {
   const place = document.getElementById(id);
-  if (place.textContent !== words) place.textContent = words; // a screen reader says it once
+  if (place.textContent === words) return; // a screen reader says it once
+  place.textContent = words;
+  fit(place);
+}
+
+// All words are smaller where one is longer than the screen is wide; only where that makes them tiny it is broken.
+function fit(place) {
+  place.style.fontSize = "";
+  place.classList.add("whole");
+  const share = (0.99 * place.clientWidth) / place.scrollWidth;
+  if (share < 0.98) place.style.fontSize = `${Math.max(share, 0.5) * parseFloat(getComputedStyle(place).fontSize)}px`;
+  place.classList.remove("whole");
 }
 
 function show() {
@@ -61,5 +72,6 @@ function see(now) {
   show();
 }
 
+addEventListener("resize", () => ["big", "small"].forEach((id) => fit(document.getElementById(id))));
 live({ state: (now) => ((state = now), show()), seen: see, item: take, line: (is) => ((connected = is), show()) });
 show();

@@ -30,5 +30,5 @@ export function element(tag, content = "", className = "") {
 }
 
 export function percent(share) {
-  return `${Math.round(share * 100)} %`;
+  return `${Math.round(share * 100)} %`;
 }
