@@ -40,13 +40,25 @@ class Lesson:
     features: NDArray[np.float32]
     grid: NDArray[np.float32] | None = None
 
+    def targets(self, truth: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """As losses() takes them."""
+        grids = [] if self.grid is None else [self.grid]
+        return [np.concatenate([truth, self.logits], axis=1), self.features, *grids]
+
+
+class Taught(Protocol):
+    """What a teacher says to a batch."""
+
+    def targets(self, truth: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """One for each output of who is taught. truth: float32 (n, labels)."""
+
 
 class Teacher(Protocol):
     """size: the side in pixels of the pictures it is best shown; 0: any."""
 
     size: int
 
-    def teach(self, images: NDArray[np.float32], side: int) -> Lesson:
+    def teach(self, images: NDArray[np.float32], side: int) -> Taught:
         """Its answers to float32 (n, h, w, 3), RGB 0..255, for a pupil who sees them at side x side."""
 
 

@@ -65,6 +65,13 @@ class Teaching(_Part):
     size: int = Field(default=0, ge=0, le=1024)  # what the teacher is shown, in pixels; 0: what the pupil is shown
 
 
+class Inherit(Tune):
+    """Before stage 1: a V2S takes over the later stages of the teacher, a Lite2, and its early ones learn to feed them.
+
+    As in stage 2, but nothing of it is frozen, and no labels are needed. Empty sizes leave it out.
+    """
+
+
 class Quantize(_Part):
     """How the float model becomes a TFLite file."""
 
@@ -76,6 +83,7 @@ class Recipe(_Part):
 
     seed: int = 0
     model: Model
+    inherit: Inherit = Inherit()
     head: Head = Head()
     tune: Tune = Tune()
     teaching: Teaching = Teaching()

@@ -17,7 +17,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from convert import backbones, data, distill, recipe
+from convert import backbones, data, distill, hints, recipe
 from convert import run as runs
 from convert.head import fit_head
 from convert.metrics import accuracy
@@ -38,6 +38,7 @@ def train(dataset: data.Dataset, plan: recipe.Recipe, folder: Path, teacher: Pat
     model = backbones.with_head(backbone, len(dataset.labels), plan.model.dropout)
     if not plan.head.steps:
         backbones.take_head(model, plan.model.weights)
+    hints.begin(model, teacher, dataset, plan, folder)
     fit_head(model, backbone, dataset, plan, folder)
     linear: Weights = model.get_weights()
     if plan.tune.sizes:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from convert import arrays, backbones
 from convert.augment import augment, empty_tray
 from convert.data import Dataset
-from convert.distill import Lesson, Teacher, losses
+from convert.distill import Taught, Teacher, losses
 from convert.head import class_weights
 from convert.metrics import accuracy
 from convert.predict import predict
@@ -45,21 +45,46 @@ class Batch:
     images: NDArray[np.float32]
     targets: NDArray[np.float32]
     weights: NDArray[np.float32]
-    lesson: Lesson | None = None
+    lesson: Taught | None = None
 
 
 def tune(model: keras.Model, dataset: Dataset, recipe: Recipe, run: Path, teacher: Teacher | None = None) -> None:
     """Fine-tune the model in place, or go on from run/checkpoint.npz."""
     backbones.freeze(model, recipe.tune.frozen_blocks, statistics=recipe.tune.frozen_statistics)
     trainee = _compiled(model, recipe, taught=teacher is not None)
-    keras.utils.set_random_seed(recipe.seed)
-    state = _State(trainee, recipe.tune.ema, run / "checkpoint.npz")
     per_epoch = steps_per_epoch(dataset, recipe)
-    total = per_epoch * len(recipe.tune.sizes)
+    descend(
+        "fine-tune",
+        trainee,
+        dataset,
+        recipe,
+        checkpoint=run / "checkpoint.npz",
+        teacher=teacher,
+        judge=lambda state: _judge(state, per_epoch, dataset, recipe),
+    )
+
+
+def descend(
+    name: str,
+    trainee: keras.Model,
+    dataset: Dataset,
+    recipe: Recipe,
+    *,
+    checkpoint: Path,
+    teacher: Teacher | None,
+    judge: Callable[[State], bool] = lambda _: False,
+) -> None:
+    """Train a compiled model by recipe.tune, or go on from the checkpoint. At the end it has the mean of its weights.
+
+    judge: looks on at every step, and says when it is enough.
+    """
+    keras.utils.set_random_seed(recipe.seed)
+    state = State(trainee, recipe.tune.ema, checkpoint)
+    total = steps_per_epoch(dataset, recipe) * len(recipe.tune.sizes)
     loss = math.nan
-    with progress("fine-tune", total, state.step) as advance:
+    with progress(name, total, state.step) as advance:
         for batch in _batches(dataset, recipe, state.step, total, teacher):
-            if _judge(state, per_epoch, dataset, recipe):
+            if judge(state):
                 break
             _seed_dropout(trainee, recipe.seed, state.step)
             trainee.optimizer.learning_rate = rate_at(state.step, total, recipe.tune)
@@ -67,7 +92,7 @@ def tune(model: keras.Model, dataset: Dataset, recipe: Recipe, run: Path, teache
             loss = new if math.isnan(loss) else 0.98 * loss + 0.02 * new
             state.advance()
             advance(1, f"loss {loss:.3f}")
-    _judge(state, per_epoch, dataset, recipe)
+    judge(state)
     state.save()
     state.use_mean()
 
@@ -89,8 +114,7 @@ def _train(trainee: keras.Model, batch: Batch) -> float:
     """One step; the loss."""
     if batch.lesson is None:
         return float(trainee.train_on_batch(batch.images, batch.targets, sample_weight=batch.weights))
-    answers = np.concatenate([batch.targets, batch.lesson.logits], axis=1)
-    targets = [answers, batch.lesson.features, *([] if batch.lesson.grid is None else [batch.lesson.grid])]
+    targets = batch.lesson.targets(batch.targets)
     weights = [batch.weights, *(np.ones_like(batch.weights) for _ in targets[1:])]
     result = trainee.train_on_batch(batch.images, targets, sample_weight=weights)
     return float(result[0] if isinstance(result, list | tuple) else result)
@@ -101,7 +125,7 @@ def plateaued(scores: Sequence[float], patience: int) -> bool:
     return 0 < patience < len(scores) and max(scores[-patience:]) <= max(scores[:-patience])
 
 
-def _judge(state: _State, per_epoch: int, dataset: Dataset, recipe: Recipe) -> bool:
+def _judge(state: State, per_epoch: int, dataset: Dataset, recipe: Recipe) -> bool:
     """After each epoch, the accuracy of the mean weights on the validation part, seen as trained; whether to stop."""
     held = dataset.indices(VALIDATION)
     while len(state.scores) < state.step // per_epoch:
@@ -185,7 +209,7 @@ def _taught(batch: Batch, teacher: Teacher, side: int) -> Batch:
     return replace(batch, images=np.stack(small).astype(np.float32), lesson=lesson)
 
 
-class _State:
+class State:
     """The step, the weights, their running mean and the optimizer's moments: all that a checkpoint holds."""
 
     def __init__(self, model: keras.Model, decay: float, path: Path) -> None:
