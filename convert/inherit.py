@@ -73,7 +73,7 @@ def inherit(student: keras.Model, teacher: keras.Model, pictures: Array) -> None
         _take_head(student, teacher)
     except (ValueError, IndexError) as error:
         raise RecipeError(f"[inherit]: an efficientnetv2s can, from an efficientnet-lite2 ({error}).") from error
-    _settle(student, np.asarray(keras.Model(teacher.input, tap(teacher, 8)).predict_on_batch(pictures)))
+    _settle(student, np.asarray(keras.Model(teacher.input, tap(teacher, 8))(pictures, training=False)))
 
 
 def _open_gate(student: keras.Model, name: str) -> None:
@@ -168,9 +168,8 @@ def _settle(student: keras.Model, maps: Array) -> None:
     names = [layer.name for layer in student.layers]
     later = student.layers[names.index("block4a_expand_conv") :]
     norms = [layer for layer in later if isinstance(layer, keras.layers.BatchNormalization)]
-    for norm, given in zip(
-        norms, keras.Model(entry, [norm.input for norm in norms]).predict_on_batch(padded), strict=True
-    ):
+    seen = keras.Model(entry, [norm.input for norm in norms])(padded, training=False)
+    for norm, given in zip(norms, seen, strict=True):
         gamma, beta, mean, variance = norm.get_weights()
         slope = gamma / np.sqrt(variance + norm.epsilon)
         rows = _rows(np.asarray(given))

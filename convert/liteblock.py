@@ -59,7 +59,7 @@ def read_blocks(model: keras.Model, numbers: range, pictures: Array) -> dict[int
     """These blocks of an EfficientNet-Lite2. pictures: float32 (n, h, w, 3), RGB 0..255. Raises ValueError: no such."""
     parts = ("expand", "depthwise", "project")
     convolutions = [model.get_layer(f"_blocks.{i}._{part}_conv") for i in numbers for part in parts]
-    given = keras.Model(model.input, [layer.input for layer in convolutions]).predict_on_batch(pictures)
+    given = keras.Model(model.input, [layer.input for layer in convolutions])(pictures, training=False)
     inputs = [np.asarray(a, dtype=np.float32) for a in given]
     blocks = {}
     for place, i in enumerate(numbers):
