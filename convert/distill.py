@@ -67,6 +67,14 @@ def teacher(path: Path, labels: tuple[str, ...], teaching: Teaching) -> Teacher:
     return PackagedTeacher(path, labels, teaching) if path.is_dir() else KerasTeacher(path, len(labels), teaching)
 
 
+def load_teacher(path: Path) -> keras.Model:
+    """The Keras model in a .keras file. Raises RecipeError."""
+    try:
+        return keras.models.load_model(path, compile=False)
+    except (OSError, ValueError) as error:
+        raise RecipeError(f"teacher {path}: {error}. Give the model.keras of a finished run.") from error
+
+
 class PackagedTeacher:
     """A model folder, as the bin runs it: for whoever has no longer what it was made from."""
 
@@ -99,10 +107,7 @@ class KerasTeacher:
 
     def __init__(self, path: Path, labels: int, teaching: Teaching, features: int = backbones.FEATURES) -> None:
         """Raises RecipeError when the file is no such model, or one of another number of labels or features."""
-        try:
-            model = keras.models.load_model(path, compile=False)
-        except (OSError, ValueError) as error:
-            raise RecipeError(f"teacher {path}: {error}. Give the model.keras of a finished run.") from error
+        model = load_teacher(path)
         found = [tuple(output.shape[1:]) for output in model.outputs]
         if found != [(labels,), (features,)]:
             raise RecipeError(

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from convert import arrays
 from convert.data import Dataset
-from convert.distill import Loss
+from convert.distill import Loss, load_teacher
 from convert.errors import RecipeError
 from convert.inherit import inherit, tap
 from convert.recipe import Recipe
@@ -80,10 +80,7 @@ def begin(model: keras.Model, teacher: Path | None, dataset: Dataset, recipe: Re
 def _load(teacher: Path | None) -> keras.Model:
     if teacher is None or teacher.suffix != ".keras":
         raise RecipeError("[inherit]: needs --teacher RUN/model.keras, of a trained efficientnet-lite2.")
-    try:
-        return keras.models.load_model(teacher, compile=False)
-    except (OSError, ValueError) as error:
-        raise RecipeError(f"teacher {teacher}: {error}. Give the model.keras of a finished run.") from error
+    return load_teacher(teacher)
 
 
 def _pictures(dataset: Dataset, seed: int) -> Array:

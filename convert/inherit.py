@@ -35,14 +35,15 @@ _HEIRS = {
     **{f"block6{letter}": 15 + i for i, letter in enumerate("abcde")},
 }
 _LAST, _LAST_OF_LITE = "block6o", 20
+_FIRST_OF_LITE = min(_HEIRS.values())
 _IDENTITIES = [f"block{s}{letter}" for s, letters in ((4, "ef"), (5, "efghi"), (6, "fghijklmn")) for letter in letters]
 
 # The convolution after a map of so many px a place.
-_AFTER = {4: ("_blocks.4._", "block3a_"), 8: ("_blocks.7._", "block4a_"), 16: ("_blocks.15._", "block6a_")}
+_AFTER = {4: ("_blocks.4._", "block3a_"), 8: ("_blocks.7._", "block4a_")}
 
 
 def tap(model: keras.Model, stride: int) -> keras.KerasTensor:
-    """A model's map of 4, 8 or 16 px a place, (n, h, w, c). Raises RecipeError: neither Lite2 nor V2S."""
+    """A model's map of 4 or 8 px a place, (n, h, w, c). Raises RecipeError: neither Lite2 nor V2S."""
     known = {layer.name: layer for layer in model.layers}
     for prefix in _AFTER[stride]:
         if f"{prefix}expand_conv" in known:
@@ -56,24 +57,23 @@ def inherit(student: keras.Model, teacher: keras.Model, pictures: Array) -> None
     pictures: float32 (n, h, w, 3), RGB 0..255, that both are fitted on; sides a multiple of 32. Raises RecipeError.
     """
     try:
-        blocks = read_blocks(teacher, range(min(_HEIRS.values()), _LAST_OF_LITE + 1), pictures)
+        blocks = read_blocks(teacher, range(_FIRST_OF_LITE, _LAST_OF_LITE + 1), pictures)
         for name in [*_HEIRS, *_IDENTITIES, _LAST]:
             _open_gate(student, name)
         for layer in (layer for layer in student.layers if layer.name.endswith("_drop")):
             layer.rate = 0.0  # whoever skips a block now and then loses what it inherited
         for name in _IDENTITIES:
-            student.get_layer(f"{name}_project_bn").gamma.assign(
-                np.zeros(student.get_layer(f"{name}_project_bn").gamma.shape)
-            )
+            norm = student.get_layer(f"{name}_project_bn")
+            norm.gamma.assign(keras.ops.zeros_like(norm.gamma))
         for name, number in _HEIRS.items():
-            _take_inner(student, name, blocks[number])
-            _take_outer(student, name, blocks[number])
+            kept = _take_inner(student, name, blocks[number])
+            _take_outer(student, name, blocks[number], kept)
         _take_inner(student, _LAST, blocks[_LAST_OF_LITE])
         _take_last(student, teacher, blocks[_LAST_OF_LITE])
         _take_head(student, teacher)
     except (ValueError, IndexError) as error:
         raise RecipeError(f"[inherit]: an efficientnetv2s can, from an efficientnet-lite2 ({error}).") from error
-    _settle(student, np.asarray(keras.Model(teacher.input, tap(teacher, 8))(pictures, training=False)))
+    _settle(student, blocks[_FIRST_OF_LITE].source)
 
 
 def _open_gate(student: keras.Model, name: str) -> None:
@@ -82,10 +82,13 @@ def _open_gate(student: keras.Model, name: str) -> None:
     layer.set_weights([np.zeros_like(kernel), np.full_like(bias, _GATE_BIAS)])
 
 
-def _take_inner(student: keras.Model, name: str, block: LiteBlock) -> None:
-    """Expansion and depthwise convolution; the channels that are left over stay as they were drawn."""
+def _take_inner(student: keras.Model, name: str, block: LiteBlock) -> NDArray[np.int64]:
+    """Expansion and depthwise convolution; the channels that are left over stay as they were drawn.
+
+    Gives the inner channels of the block that there was room for.
+    """
     layer = student.get_layer(f"{name}_expand_conv")
-    kept = _kept(student, name, block)
+    kept = np.sort(np.argsort(-block.importance())[: layer.filters])
     (kernel,) = layer.get_weights()
     kernel[:, :, :, : len(kept)] = 0
     kernel[0, 0, : len(block.expand), : len(kept)] = block.expand[:, kept]
@@ -97,17 +100,12 @@ def _take_inner(student: keras.Model, name: str, block: LiteBlock) -> None:
     kernel[:, :, : len(kept), 0] = small[:, :, kept] / STEEPNESS
     layer.set_weights([kernel])
     _norm(student, f"{name}_bn", STEEPNESS, bias[kept])
+    return kept
 
 
-def _kept(student: keras.Model, name: str, block: LiteBlock) -> NDArray[np.int64]:
-    """Which of the inner channels there is room for."""
-    room = student.get_layer(f"{name}_expand_conv").filters
-    return np.sort(np.argsort(-block.importance())[:room])
-
-
-def _take_outer(student: keras.Model, name: str, block: LiteBlock) -> None:
+def _take_outer(student: keras.Model, name: str, block: LiteBlock, kept: NDArray[np.int64]) -> None:
     """The projection; what the new output channels hold is only seen by new channels."""
-    layer, kept = student.get_layer(f"{name}_project_conv"), _kept(student, name, block)
+    layer = student.get_layer(f"{name}_project_conv")
     (kernel,) = layer.get_weights()
     kernel[0, 0] *= _FAINT
     kernel[0, 0, :, : block.project.shape[1]] = 0
