@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.errors import DataError
+
+# What NumPy was seen to raise on a file that is empty, cut off or overwritten.
+DAMAGED = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile)
 
 
 def save(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -27,11 +31,11 @@ def save(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
 
 
 def load(path: Path) -> dict[str, NDArray[Any]] | None:
-    """The arrays of a file, in the order in which they were saved; None when there is no such file."""
+    """The arrays of a file, in the order in which they were saved; None where there is none. Raises DataError."""
     if not path.exists():
         return None
     try:
-        with np.load(path) as stored:
+        with path.open("rb") as file, np.load(file) as stored:
             return dict(stored)
-    except (OSError, ValueError, KeyError) as error:
+    except DAMAGED as error:
         raise DataError(f"{path}: damaged ({error}). Remove it and run the same command again.") from error

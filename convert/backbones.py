@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import keras
@@ -17,6 +17,7 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
+from convert import run as runs
 from convert.errors import RecipeError
 from convert.torchfile import read_state_dict
 
@@ -69,15 +70,19 @@ def grid(model: keras.Model) -> keras.KerasTensor:
     return pools[-1].input
 
 
-def take_head(model: keras.Model, weights: str) -> None:
-    """The head of the whole model in this .keras file, where there is one and it is of as many labels."""
+def take_head(model: keras.Model, weights: str, labels: Sequence[str]) -> None:
+    """The head of the whole model in this .keras file, where there is one and it is of the same labels."""
     if not weights.endswith(".keras"):
+        return
+    order = runs.places(runs.labels_of(Path(weights)) or labels, labels)
+    if order is None:
         return
     whole = keras.models.load_model(_existing(weights), compile=False)
     found = [layer.get_weights() for layer in whole.layers if layer.name == "logits"]
     own = model.get_layer("logits")
     if found and [a.shape for a in found[0]] == [a.shape for a in own.get_weights()]:
-        own.set_weights(found[0])
+        kernel, bias = found[0]
+        own.set_weights([kernel[:, order], bias[order]])
 
 
 def freeze(model: keras.Model, blocks: int, *, statistics: bool = True) -> None:
@@ -105,7 +110,9 @@ def _v2s(weights: str, size: int | None) -> keras.Model:
             pooling="avg",
             include_preprocessing=True,
         )
-    except (OSError, ValueError) as error:
+    except Exception as error:  # Keras raises no other where it cannot download
+        if type(error) is not Exception and not isinstance(error, OSError | ValueError):
+            raise
         hint = "offline? Give --weights FILE, or --weights none to train from scratch."
         raise RecipeError(f"weights {weights!r} for efficientnetv2s: {error} ({hint})") from error
     if weights not in known:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -14,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from convert import data
+from convert.augment import Augment, augment
 from convert.calibrate import opened
 from convert.errors import RecipeError
 from convert.measure import answer
@@ -21,6 +23,7 @@ from convert.modelfolder import Description, with_bank
 from convert.split import TRAIN, VALIDATION
 from edge.adapters.litert import LiteRtClassifier
 from edge.bank import Bank, last_layer, to_bytes
+from edge.model import Pixels
 
 EACH = 100  # training pictures of each class to fit with; more make it larger and hardly better
 LAYER = 4  # times as many pictures as features, to find the last layer from
@@ -69,14 +72,23 @@ def bank(classifier: LiteRtClassifier, dataset: data.Dataset, seed: int = 0) -> 
     rest = random.permutation(np.setdiff1d(training, chosen))
     asked = np.concatenate([chosen, held_out, rest])
     # the last layer is found from more pictures than the bank holds: there must be well more of them than features
-    asked = asked[: max(len(chosen) + len(held_out), LAYER * _features(classifier, dataset))]
-    pictures = [partial(dataset.pictures.__getitem__, int(i)) for i in asked]
+    wanted = max(len(chosen) + len(held_out), LAYER * _features(classifier, dataset))
+    pictures = [partial(dataset.pictures.__getitem__, int(i)) for i in asked[:wanted]]
+    # a small set is looked at again and again, each time in another way
+    again = random.choice(training, max(0, wanted - len(asked)))
+    pictures += [
+        partial(_changed, dataset, int(i), classifier.manifest.input.height, [seed, n]) for n, i in enumerate(again)
+    ]
     answers = answer(classifier, pictures, title="bank")
     assert answers.embeddings is not None, "the manifest said that the model gives one"
     weights, bias = last_layer(answers.embeddings, answers.logits)
     rows = len(chosen) + len(held_out)
     is_held_out = np.arange(rows) >= len(chosen)
     return Bank(answers.embeddings[:rows], dataset.truth[asked[:rows]], is_held_out, weights, bias)
+
+
+def _changed(dataset: data.Dataset, index: int, size: int, seed: Sequence[int]) -> Pixels:
+    return augment(dataset.pictures[index], size, Augment(), np.random.default_rng(seed))
 
 
 def _features(classifier: LiteRtClassifier, dataset: data.Dataset) -> int:

@@ -50,10 +50,11 @@ def ask(
 
 
 def _held_out(dataset: data.Dataset) -> dict[str, NDArray[np.int64]]:
-    """The test part, and each folder of robustness pictures."""
+    """The test part, and each folder of robustness pictures, which many call "test" too."""
     robust = dataset.indices(ROBUST)
     folders = sorted({data.source(dataset.items[int(i)]) for i in robust})
-    return {TEST: dataset.indices(TEST), **{folder: dataset.indices(ROBUST, folder) for folder in folders}}
+    named = {f"{ROBUST}-{folder}" if folder == TEST else folder: dataset.indices(ROBUST, folder) for folder in folders}
+    return {TEST: dataset.indices(TEST), **named}
 
 
 def _answers(

@@ -21,6 +21,7 @@ example, from folders of pictures to a model for the bin:
   smartbin-convert package build/run build/model.tflite --name my-bin --out models/my-bin
   smartbin-convert verify models/my-bin --splits build/set/splits.csv --keras build/run/model.keras
   smartbin-convert report models/my-bin --pictures pictures/ --out report.html
+several runs mixed into one model: `smartbin-convert soup build/run build/other --out build/soup`
 with a Keras model that you have: `smartbin-convert import model.h5 --set build/set --out build/run` instead of `train`
 
 exit codes: 0 fine, 1 the pictures do not allow it, 2 an option or a recipe is wrong, 4 a model is wrong or loses too
@@ -31,6 +32,7 @@ _MODULES = {"import": "importer"}  # a keyword of Python is no name for a module
 STEPS = {
     "prepare": "read class folders of pictures, group near-duplicates, split into training, validation and test",
     "train": "train a model on a prepared set; the same command goes on with a stopped run",
+    "soup": "the mean of several runs' weights, where it is better than each",
     "import": "a Keras model (.h5, .keras) trained elsewhere, instead of `train`",
     "quantize": "a trained model to a small and fast TFLite file, and what that costs",
     "verify": "measure a packaged model with the code that runs on the Pi",

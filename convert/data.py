@@ -21,12 +21,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from convert.arrays import DAMAGED
 from convert.errors import DataError, RecipeError
 from convert.split import EXTRA, MAIN, ROBUST, TEST, TRAIN, VALIDATION, Item, leaks
 from edge.model import Pixels
 
 SIDE_PX = 256
 SPLITS, PIXELS, INDEX = "splits.csv", "pictures.bin", "pictures.npz"
+RUN = "run.json"  # what `train` keeps of a run, beside a splits.csv of its own
 LEFT_OUT, SUSPECTS, REPORT = "left-out.csv", "suspects.csv", "report.html"
 _UNFINISHED = "unfinished"
 
@@ -96,10 +98,10 @@ class Pictures:
     def __init__(self, folder: Path) -> None:
         """Raises DataError when they are missing or damaged."""
         try:
-            with np.load(folder / INDEX) as index:
+            with (folder / INDEX).open("rb") as file, np.load(file) as index:
                 self._start, self._size = index["start"], index["size"]
             self._pixels = np.memmap(folder / PIXELS, np.uint8, mode="r")
-        except (OSError, KeyError, ValueError) as error:
+        except DAMAGED as error:
             raise DataError(
                 f"{folder}: the decoded pictures are missing or damaged ({error}): run prepare again."
             ) from error

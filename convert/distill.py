@@ -9,7 +9,7 @@ makes distillation work (Beyer et al. 2022, "Knowledge distillation: a good teac
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,6 +20,7 @@ from keras import ops
 from numpy.typing import NDArray
 
 from convert import backbones
+from convert import run as runs
 from convert.errors import RecipeError
 from convert.recipe import Teaching
 from edge.adapters.litert import LiteRtClassifier
@@ -64,7 +65,7 @@ class Teacher(Protocol):
 
 def teacher(path: Path, labels: tuple[str, ...], teaching: Teaching) -> Teacher:
     """The model folder or .keras file as a teacher. Raises RecipeError, ModelError: it is none for these labels."""
-    return PackagedTeacher(path, labels, teaching) if path.is_dir() else KerasTeacher(path, len(labels), teaching)
+    return PackagedTeacher(path, labels, teaching) if path.is_dir() else KerasTeacher(path, labels, teaching)
 
 
 def load_teacher(path: Path) -> keras.Model:
@@ -84,16 +85,12 @@ class PackagedTeacher:
         """Raises RecipeError when it knows other labels or gives another number of features; ModelError."""
         self._classifier = LiteRtClassifier(folder)
         manifest = self._classifier.manifest
-        if set(manifest.labels) != set(labels):
-            raise RecipeError(
-                f"teacher {folder}: knows {', '.join(manifest.labels)}; a model of {', '.join(labels)} is needed."
-            )
+        self._order = order_of(folder, manifest.labels, labels)
         embedding = self._classifier.classify(np.zeros((8, 8, 3), np.uint8)).embedding
         if embedding is None or embedding.shape != (features,):
             raise RecipeError(f"teacher {folder}: a model that gives its embedding, of {features} numbers, is needed.")
         if teaching.grid:
             raise RecipeError(f"teacher {folder}: a model folder cannot teach a grid; set grid = 0, or give a .keras.")
-        self._order = [manifest.labels.index(label) for label in labels]
         self.size = manifest.input.height
 
     def teach(self, images: NDArray[np.float32], side: int) -> Lesson:
@@ -103,17 +100,20 @@ class PackagedTeacher:
 
 
 class KerasTeacher:
-    """A trained model with the outputs [logits, embedding]."""
+    """A trained model with the outputs [logits, embedding]; run.json beside it says in which order its labels are."""
 
-    def __init__(self, path: Path, labels: int, teaching: Teaching, features: int = backbones.FEATURES) -> None:
-        """Raises RecipeError when the file is no such model, or one of another number of labels or features."""
+    def __init__(
+        self, path: Path, labels: tuple[str, ...], teaching: Teaching, features: int = backbones.FEATURES
+    ) -> None:
+        """Raises RecipeError when the file is no such model, or one of other labels or another number of features."""
         model = load_teacher(path)
         found = [tuple(output.shape[1:]) for output in model.outputs]
-        if found != [(labels,), (features,)]:
+        if found != [(len(labels),), (features,)]:
             raise RecipeError(
-                f"teacher {path}: answers {found}; {labels} logits and {features} features are needed. "
+                f"teacher {path}: answers {found}; {len(labels)} logits and {features} features are needed. "
                 "Give a model of the same labels."
             )
+        self._order = order_of(path, runs.labels_of(path) or labels, labels)
         outputs = [*model.outputs, backbones.grid(model)] if teaching.grid else model.outputs
         self._model = keras.Model(model.input, outputs)
         self._model.trainable = False
@@ -122,7 +122,17 @@ class KerasTeacher:
     def teach(self, images: NDArray[np.float32], side: int) -> Lesson:
         said = [np.asarray(answer, dtype=np.float32) for answer in self._model.predict_on_batch(images)]
         logits, features = said[:2]
-        return Lesson(logits, features, shrink_grid(said[2], math.ceil(side / _STRIDE_PX)) if said[2:] else None)
+        return Lesson(
+            logits[:, self._order], features, shrink_grid(said[2], math.ceil(side / _STRIDE_PX)) if said[2:] else None
+        )
+
+
+def order_of(teacher: Path, known: Sequence[str], labels: Sequence[str]) -> list[int]:
+    """Where each label is among those that a teacher knows. Raises RecipeError: it knows others."""
+    order = runs.places(known, labels)
+    if order is None:
+        raise RecipeError(f"teacher {teacher}: knows {', '.join(known)}; a model of {', '.join(labels)} is needed.")
+    return order
 
 
 def shrink_grid(grid: NDArray[np.float32], side: int) -> NDArray[np.float32]:

@@ -14,6 +14,9 @@ from convert.suspects import Suspect
 from edge.model import Pixels
 
 SPLITS = (TRAIN, VALIDATION, TEST, ROBUST, UNUSED)
+_ENOUGH = 5  # days of a bin, with the usual share, until one of them is tested
+_FEW = "that takes pictures of five days or more"
+_LINKED = "the same photos, or near-duplicates in the other folders, tie its days together"
 _NAMED = 12  # files of each list that are named on the screen; the rest is in the tables
 
 
@@ -98,7 +101,7 @@ def to_text(findings: Findings, folder: Path) -> str:
         f"{len(findings.stripped)} pictures had letterbox bars, which were cut off",
         "labels that are probably wrong: not looked for (--quick)"
         if suspects is None
-        else f"{len(suspects)} labels are probably wrong; they were kept: look through {folder / data.SUSPECTS}",
+        else f"{len(suspects)} labels may be wrong; they were kept: look through {folder / data.SUSPECTS}",
         f"{len(left_out)} pictures are left out: {folder / data.LEFT_OUT}",
         *_shortened([f"{entry.path}: {entry.reason}" for entry in left_out]),
         *_counts(findings),
@@ -125,13 +128,13 @@ def _or_day(findings: Findings) -> str:
 
 
 def _bins(findings: Findings) -> Iterator[str]:
-    """A bin with few days has none that is tested: nobody can tell how well the model does there."""
+    """A bin of which no day is tested is told: nobody can say how well the model does there."""
     for name in findings.bins:
         counts = {split: findings.count_of_bin(name, split) for split in SPLITS}
         parts = ", ".join(f"{number} {split}" for split, number in counts.items() if number)
-        few = "" if counts[TEST] else "; none is tested: that takes pictures of five days or more"
         days = findings.days(name)
-        yield f"bin {name}: {days} {'day' if days == 1 else 'days'}, {parts}{few}"
+        untested = "" if counts[TEST] else f"; none is tested: {_FEW if days < _ENOUGH else _LINKED}"
+        yield f"bin {name}: {days} {'day' if days == 1 else 'days'}, {parts}{untested}"
 
 
 def _unused(items: Sequence[Item], conflicts: Mapping[int, int]) -> Iterator[tuple[Item, str]]:
@@ -146,4 +149,7 @@ def _unused(items: Sequence[Item], conflicts: Mapping[int, int]) -> Iterator[tup
             what = "extra picture" if item.role == EXTRA else "picture"
             yield item, f"{what} that is a near-duplicate of {held[item.group].path}, which is held out"
         else:
-            yield item, "near-duplicate of pictures that are held out or under two labels"
+            what = (
+                "was trained on before" if item.role == ROBUST else "is held out, was so before, or is under two labels"
+            )
+            yield item, f"it, or a near-duplicate of it, {what}"

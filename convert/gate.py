@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 
 from convert.sweep import Sensitivity, worst
@@ -48,8 +49,8 @@ def passes(lost: float, limit: float) -> bool:
     return lost <= limit + 1e-9
 
 
-def failure(form: str, lost: float, limit: float, order: Sequence[Sensitivity]) -> ModelError:
-    """The error that tells what was lost, and where."""
+def failure(form: str, lost: float, limit: float, order: Sequence[Sensitivity], pictures: int) -> ModelError:
+    """The error that tells what was lost, and where. pictures: on so many it was measured, > 0."""
     advice = (
         f"What suffers most: {worst(order)}. Try --format selective, which keeps such layers in float, or"
         if order
@@ -57,5 +58,16 @@ def failure(form: str, lost: float, limit: float, order: Sequence[Sensitivity]) 
     )
     return ModelError(
         f"{form}: loses {lost:.2f} points of label accuracy on the validation part against float, where {limit:g} are "
-        f"allowed. {advice} allow more with --max-loss. Nothing was written to --out."
+        f"allowed. {_chance(lost, limit, pictures)}{advice} allow more with --max-loss. Nothing was written to --out."
     )
+
+
+def _chance(lost: float, limit: float, pictures: int) -> str:
+    """Where the loss of a single picture would be too much already: what to make of that."""
+    if passes(100 / pictures, limit):
+        return ""
+    enough = f"with {math.ceil(100 / limit)} or more" if limit else "with many more"
+    few = (
+        f"That is {round(lost * pictures / 100)} of {pictures} pictures: with so few nobody can tell a loss from chance"
+    )
+    return f"{few}, {enough} one can. "

@@ -7,6 +7,7 @@ minutes (FitNets, Romero et al. 2015).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,11 @@ from numpy.typing import NDArray
 
 from convert import arrays
 from convert.data import Dataset
-from convert.distill import Loss, load_teacher
+from convert.distill import Loss, load_teacher, order_of
 from convert.errors import RecipeError
 from convert.inherit import inherit, tap
 from convert.recipe import Recipe
+from convert.run import labels_of
 from convert.split import TRAIN
 from convert.tune import descend
 from edge.preprocess import fit
@@ -59,14 +61,14 @@ class MapTeacher:
 def begin(model: keras.Model, teacher: Path | None, dataset: Dataset, recipe: Recipe, run: Path) -> None:
     """Give the V2S [logits, embedding] what the teacher knows, or what run/inherited.npz holds of an earlier call.
 
-    Raises RecipeError: no teacher, or not one whose blocks fit.
+    Raises RecipeError: no teacher, or not one of the same labels and whose blocks fit.
     """
     if not recipe.inherit.sizes:
         return
     stored = arrays.load(run / "inherited.npz")
     if stored is None:
-        master, pictures = _load(teacher), _pictures(dataset, recipe.seed)
-        inherit(model, master, pictures)
+        (master, order), pictures = _load(teacher, dataset.labels), _pictures(dataset, recipe.seed)
+        inherit(model, master, pictures, order)
         feeding = MapTeacher(master)
         early, head = _early(model, feeding.teach(pictures, _SIDE_PX).maps, recipe)
         plan = recipe.model_copy(update={"tune": recipe.inherit})
@@ -77,10 +79,12 @@ def begin(model: keras.Model, teacher: Path | None, dataset: Dataset, recipe: Re
     model.set_weights(list(stored.values()))
 
 
-def _load(teacher: Path | None) -> keras.Model:
+def _load(teacher: Path | None, labels: Sequence[str]) -> tuple[keras.Model, list[int]]:
+    """The teacher, and where each of the labels is among its own."""
     if teacher is None or teacher.suffix != ".keras":
         raise RecipeError("[inherit]: needs --teacher RUN/model.keras, of a trained efficientnet-lite2.")
-    return load_teacher(teacher)
+    master = load_teacher(teacher)
+    return master, order_of(teacher, labels_of(teacher) or labels, labels)
 
 
 def _pictures(dataset: Dataset, seed: int) -> Array:

@@ -22,6 +22,7 @@ from convert.errors import RecipeError
 from convert.kerasgraph import RANGES, Classifier, classifier
 from convert.metrics import accuracy
 from convert.predict import predict
+from convert.sources import label_of
 from convert.split import VALIDATION
 
 _PICTURES = 192  # so many validation pictures, three full batches, show whether the range of the input is the right one
@@ -32,10 +33,10 @@ def read_labels(text: str) -> tuple[str, ...]:
     """`a,b,c`, or a file with one label a line. Raises RecipeError: none, or one twice."""
     path = Path(text)
     try:
-        parts = path.read_text(encoding="utf-8").splitlines() if path.is_file() else text.split(",")
+        parts = path.read_text(encoding="utf-8-sig").splitlines() if path.is_file() else text.split(",")
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"--labels {text}: cannot be read ({error}). One label a line, in UTF-8.") from error
-    labels = tuple(part.strip() for part in parts if part.strip())
+    labels = tuple(label_of(part) for part in parts if part.strip())
     twice = sorted({label for label in labels if labels.count(label) > 1})
     if twice:
         raise RecipeError(f"--labels: {', '.join(twice)} is named twice.")
@@ -112,7 +113,7 @@ def _run(options: argparse.Namespace) -> None:
         scores = accuracy_by_range(found, runs.in_order(dataset, labels), options.input_range)
         print(*judged(scores, options.input_range or "0..255", options.set), sep="\n", flush=True)
     command = shlex.join(["smartbin-convert", *sys.argv[1:]])
-    runs.write_imported(runs.Run(options.out, options.set, labels, plan, command, imported=True), found.model)
+    runs.write_finished(runs.Run(options.out, options.set, labels, plan, command, imported=True), found.model)
     print(f"{options.out / runs.MODEL}: written; next: smartbin-convert quantize {options.out} --out model.tflite")
 
 

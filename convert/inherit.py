@@ -15,6 +15,8 @@ The stages before have no counterpart in Lite2; convert/hints.py trains them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 from numpy.typing import NDArray
@@ -51,12 +53,14 @@ def tap(model: keras.Model, stride: int) -> keras.KerasTensor:
     raise RecipeError(f"{model.name}: neither an efficientnet-lite2 nor an efficientnetv2s.")
 
 
-def inherit(student: keras.Model, teacher: keras.Model, pictures: Array) -> None:
+def inherit(student: keras.Model, teacher: keras.Model, pictures: Array, order: Sequence[int]) -> None:
     """Set stages 4 to 6, the top and the head of a V2S [logits, embedding] to do what a Lite2 does.
 
-    pictures: float32 (n, h, w, 3), RGB 0..255, that both are fitted on; sides a multiple of 32. Raises RecipeError.
+    pictures: float32 (n, h, w, 3), RGB 0..255, that both are fitted on; sides a multiple of 32. order: for each of the
+    student's labels, which of the teacher's it is. Raises RecipeError.
     """
     try:
+        _check_head(teacher, len(order))
         blocks = read_blocks(teacher, range(_FIRST_OF_LITE, _LAST_OF_LITE + 1), pictures)
         for name in [*_HEIRS, *_IDENTITIES, _LAST]:
             _open_gate(student, name)
@@ -70,7 +74,7 @@ def inherit(student: keras.Model, teacher: keras.Model, pictures: Array) -> None
             _take_outer(student, name, blocks[number], kept)
         _take_inner(student, _LAST, blocks[_LAST_OF_LITE])
         _take_last(student, teacher, blocks[_LAST_OF_LITE])
-        _take_head(student, teacher)
+        _take_head(student, teacher, order)
     except (ValueError, IndexError) as error:
         raise RecipeError(f"[inherit]: an efficientnetv2s can, from an efficientnet-lite2 ({error}).") from error
     _settle(student, blocks[_FIRST_OF_LITE].source)
@@ -138,9 +142,14 @@ def _take_last(student: keras.Model, teacher: keras.Model, block: LiteBlock) -> 
     _norm(student, "top_bn", TOP_STEEPNESS, top_bias + block.project_bias @ top[0, 0])
 
 
-def _take_head(student: keras.Model, teacher: keras.Model) -> None:
+def _check_head(teacher: keras.Model, labels: int) -> None:
+    if (known := teacher.get_layer("logits").units) != labels:
+        raise ValueError(f"it knows {known} labels, not {labels}")
+
+
+def _take_head(student: keras.Model, teacher: keras.Model, order: Sequence[int]) -> None:
     kernel, bias = teacher.get_layer("logits").get_weights()
-    student.get_layer("logits").set_weights([kernel / TOP_STEEPNESS, bias])
+    student.get_layer("logits").set_weights([kernel[:, order] / TOP_STEEPNESS, bias[order]])
 
 
 def _rows(maps: Array) -> Array:

@@ -27,11 +27,12 @@ class Light:
     blur: float = 0.15
     motion: float = 0.05
     noise: float = 0.2
+    grain: float = 6.0  # standard deviation of the strongest noise, of 255; from 6 up, drawn by ratio
     jpeg: float = 0.2
     hide: float = 0.1  # share with something in front of a part
 
 
-UNCHANGED = Light(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+UNCHANGED = Light(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, jpeg=0, hide=0)
 
 
 def relight(rgb: Pixels, settings: Light, random: Generator) -> Pixels:
@@ -44,7 +45,7 @@ def relight(rgb: Pixels, settings: Light, random: Generator) -> Pixels:
         (settings.motion, _motion),
         (settings.blur, _blur),
         (settings.dusk, _dusk),
-        (settings.noise, _noisy),
+        (settings.noise, lambda rgb, random: _grainy(rgb, settings.grain, random)),
         (settings.jpeg, _coded),
     )
     for share, change in steps:
@@ -118,8 +119,13 @@ def _dusk(rgb: Pixels, random: Generator) -> Pixels:
     return _noisy(dark, random, gain=2.0)
 
 
+def _grainy(rgb: Pixels, grain: float, random: Generator) -> Pixels:
+    return _noisy(rgb, random, gain=float((grain / _FINE) ** random.random()))
+
+
 # One table, read from a random place: drawing noise anew would cost more than everything else here.
-_NOISE = np.random.default_rng(0).normal(0, 6, 1 << 19).astype(np.int16)
+_FINE = 6.0
+_NOISE = np.random.default_rng(0).normal(0, _FINE, 1 << 19).astype(np.int16)
 
 
 def _noisy(rgb: Pixels, random: Generator, gain: float = 1.0) -> Pixels:

@@ -22,6 +22,7 @@ COMPARTMENTS = {
     "hazard": ("battery",),
     "landfill": ("trash",),
 }
+ROUTES = {label: name for name, labels in COMPARTMENTS.items() for label in labels}
 
 
 def probabilities(logits: NDArray[np.float32], temperature: float = 1.0) -> NDArray[np.float64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from convert import bank, modelfolder
 from convert.calibrate import calibrated
 from convert.errors import RecipeError
 from convert.strangers import described
-from edge.manifest import Provenance
+from edge.manifest import NAME, Provenance
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -36,6 +37,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _run(options: argparse.Namespace) -> None:
+    if not re.fullmatch(NAME, options.name):
+        raise RecipeError(f"--name: letters, digits and . _ - alone, as my-bin, not {options.name!r}.")
     from convert import run as runs  # noqa: PLC0415 # brings Keras, which takes seconds and the help needs none of it
 
     run = runs.load(options.training)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convert import data, features
+from convert.alike import confirm, find_alike, find_twins, thumb
 from convert.errors import DataError, RecipeError
 from convert.findings import Findings, LeftOut, Stripped, to_text
 from convert.reading import Read, read_all
@@ -24,18 +27,16 @@ from convert.split import (
     ROBUST,
     UNUSED,
     Item,
-    confirm,
-    conflicts,
     deal,
-    find_alike,
     find_bursts,
     find_copies,
-    find_twins,
-    thumb,
+    link,
+    without_regulars,
 )
 from convert.suspects import Suspect, find_suspects
 from edge.model import Pixels
 from edge.progress import progress
+from edge.site_item import checked_label
 
 MIN_PER_CLASS = 10
 
@@ -71,7 +72,7 @@ def prepare(
     _check_classes(sources, folder_labels(given))
     with data.written(out) as unfinished:
         gathered = _gather(sources, unfinished)
-        gathered.refused += [LeftOut(str(s.path), s.label, s.unusable) for s in found if s.unusable is not None]
+        gathered.refused += [LeftOut(_told(s.path), s.label, s.unusable) for s in found if s.unusable is not None]
         _check_classes([Source(Path(i.path), i.label, i.role) for i in gathered.items], _labels(sources), gathered)
         pictures = data.Pictures(unfinished)
         seen = None if embedder is None else features.features(pictures, embedder, out)
@@ -86,19 +87,23 @@ def _gather(sources: Sequence[Source], folder: Path) -> _Gathered:
     with (folder / data.PIXELS).open("wb") as stream, progress("read", len(sources)) as advance:
         for source, read in zip(sources, read_all([source.path for source in sources]), strict=True):
             advance(1, "")
-            path = str(source.path)
             if not isinstance(read, Read):
-                found.refused.append(LeftOut(path, source.label, read.reason))
+                found.refused.append(LeftOut(_told(source.path), source.label, read.reason))
                 continue
             if read.before is not None:
                 found.stripped.append(Stripped(len(found.items), read.bars, read.before))
             stream.write(read.rgb.tobytes())
-            item = Item(path, source.label, source.role, read.sha256, bin=source.bin, day=source.day)
+            item = Item(str(source.path), source.label, source.role, read.sha256, bin=source.bin, day=source.day)
             found.items.append(item)
             found.shapes.append((read.rgb.shape[0], read.rgb.shape[1]))
             found.thumbs.append(thumb(read.rgb))
     data.write_index(folder, found.shapes)
     return found
+
+
+def _told(path: Path) -> str:
+    """For tables and pages, which take no letters that are none."""
+    return os.fsencode(path).decode(errors="replace")
 
 
 def _judge(
@@ -111,14 +116,15 @@ def _judge(
     print("looking for near-duplicates", file=sys.stderr, flush=True)
     twins = find_twins(np.stack(gathered.thumbs))
     if seen is not None:
-        twins = confirm(twins, seen) + find_alike(seen)
-    twins += find_copies(gathered.items) + find_bursts(gathered.items)
-    items = tuple(deal(gathered.items, twins, *shares, seed=seed, earlier=earlier))
+        twins = chain(confirm(twins, seen), find_alike(seen))
+    found = gathered.items
+    links = link(found, chain(without_regulars(found, twins), [find_copies(found), find_bursts(found)]))
+    items = tuple(deal(found, links, *shares, seed=seed, earlier=earlier))
     return Findings(
         items=items,
         refused=tuple(gathered.refused),
         stripped=tuple(gathered.stripped),
-        conflicts=conflicts(items, twins),
+        conflicts=links.conflicts,
         suspects=None if seen is None else _suspects(items, seen, seed),
     )
 
@@ -147,11 +153,19 @@ def _labels(sources: Iterable[Source]) -> set[str]:
 
 def _check_classes(sources: Sequence[Source], labels: set[str], gathered: _Gathered | None = None) -> None:
     """Raises DataError when these pictures, of these classes and perhaps more, are not enough to train on."""
+    _check_spelling(sources, labels)
     counts = dict.fromkeys(sorted(labels | _labels(sources)), 0) | Counter(s.label for s in sources if s.role == MAIN)
     if len(counts) < 2:
         raise DataError(
             f"one class only ({', '.join(counts) or 'none'}): a classifier needs two folders of pictures or more."
         )
+    for label in counts:
+        try:
+            checked_label(label)
+        except ValueError as error:
+            raise DataError(
+                f"{error}. A bin could not be corrected or taught with it: name the class otherwise."
+            ) from error
     few = [f"{label} ({n})" for label, n in counts.items() if n < MIN_PER_CLASS]
     if few:
         first = f" The first that cannot: {_first(gathered)}." if gathered and gathered.refused else ""
@@ -164,6 +178,17 @@ def _check_classes(sources: Sequence[Source], labels: set[str], gathered: _Gathe
             f"extra or robustness pictures of classes that have no pictures to split: {', '.join(sorted(strange))}. "
             "Check how the folders are named."
         )
+
+
+def _check_spelling(sources: Sequence[Source], labels: set[str]) -> None:
+    """Raises DataError where two labels differ in nothing but capitals: one class, which would be learned as two."""
+    first = dict.fromkeys(labels, "no picture") | {source.label: str(source.path) for source in reversed(sources)}
+    spelt: dict[str, list[str]] = defaultdict(list)
+    for label in sorted(first):
+        spelt[label.casefold()].append(f"{label} ({first[label]})")
+    twice = [" and ".join(labels) for labels in spelt.values() if len(labels) > 1]
+    if twice:
+        raise DataError(f"classes whose names differ in capitals only: {'; '.join(twice)}. Name them alike.")
 
 
 def _first(gathered: _Gathered) -> str:
@@ -212,6 +237,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def _run(options: argparse.Namespace) -> None:
     if not (0 < options.validation < 1 and 0 < options.test < 1 and options.validation + options.test < 0.9):
         raise RecipeError("--validation and --test: each between 0 and 1, together below 0.9.")
+    if (options.out / data.RUN).exists() and not (options.out / data.PIXELS).exists():
+        raise RecipeError(
+            f"{options.out}: a training run lies there, with a splits.csv of its own; give another --out."
+        )
     roles = ((options.places, MAIN), (options.extra, EXTRA), (options.robust, ROBUST))
     given = [(place, role) for places, role in roles for place in places]
     embedder = None if options.quick else features.imagenet()

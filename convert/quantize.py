@@ -170,7 +170,9 @@ class _Work:
                 size = self._material.size
                 print(f"\n{self._options.out}: {name}, {size} x {size}, {len(candidate.content) / 1e6:.1f} MB")
                 return
-        raise failure(name, row.loss or 0.0, self._options.max_loss, self._sweep() if name in CALIBRATED else ())
+        order = self._sweep() if name in CALIBRATED else ()
+        pictures = row.validation.pictures if row.validation else 1
+        raise failure(name, row.loss or 0.0, self._options.max_loss, order, pictures)
 
     def _encoded(self, form: str, keep: Sequence[str] = ()) -> bytes:
         return encode(self._material.content, form, self._activations, keep)

@@ -49,6 +49,8 @@ def read_all(paths: Sequence[Path]) -> Iterator[Read | Refused]:
 def read(path: Path) -> Read | Refused:
     """One file, decoded; bars go first, for what they leave decides about the rest."""
     try:
+        if trouble := _trouble(path):
+            return Refused(trouble)
         content = path.read_bytes()
         whole = read_image(content, name=_NAME)
     except OSError as error:
@@ -64,6 +66,17 @@ def read(path: Path) -> Read | Refused:
         return Refused(f"too long: {width} x {height} pixels, more than {MAX_ASPECT} to 1")
     before = data.shrink(whole, PREVIEW_PX) if bars else None
     return Read(data.shrink(rgb), hashlib.sha256(content).hexdigest(), bars, before)
+
+
+def _trouble(path: Path) -> str | None:
+    """Why a file is not even read."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return "its name is no UTF-8, and no table can hold it: give it another"
+    if path.exists() and not path.is_file():
+        return "a folder, a device or a pipe, not an image file"  # reading a pipe would wait for ever
+    return None
 
 
 def _pool() -> Pool:

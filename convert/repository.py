@@ -8,7 +8,7 @@ targets/                SHA256.NAME-VERSION.tar, SHA256.head-MODEL-RELEASE.npz
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -76,9 +76,11 @@ class Repository:
         offer = replace(offer, path=f"{offer.package}{SUFFIX[about.kind]}", length=len(content))
         metadata: Metadata[Targets] = self._read("targets")
         digest = hashlib.sha256(content).hexdigest()
-        if offer.path in metadata.signed.targets:
+        signed = {target.hashes["sha256"] for path, target in self._ever() if path == offer.path}
+        if offer.path in metadata.signed.targets or signed - {digest}:
+            # a bin that has a package of this name fetches no other
             raise UpdateError(
-                f"{offer.path} is there already: raise the version (`smartbin-convert package --version`)"
+                f"{offer.path} is or was there already: raise the version (`smartbin-convert package --version`)"
             )
         custom = {"custom": about.model_dump(mode="json")}
         write_atomic(_made(self.folder / "targets") / f"{digest}.{offer.path}", content)
@@ -102,7 +104,8 @@ class Repository:
         waiting = []
         for role in ("root", "targets"):
             metadata = self._read(role)
-            if metadata.signed.expires - self._now > timedelta(days=DUE_DAYS):
+            rotated = metadata.signatures.keys().isdisjoint(self._read("root").signed.roles[role].keyids)
+            if not rotated and metadata.signed.expires - self._now > timedelta(days=DUE_DAYS):
                 continue
             if self._keys.has(role):
                 self._write(metadata)
@@ -142,6 +145,11 @@ class Repository:
         """Until when what each role signed holds."""
         return {role: self._read(role).signed.expires for role in ROLES}
 
+    def _ever(self) -> Iterator[tuple[str, TargetFile]]:
+        """Every package that was ever signed, by its path; one that was signed again comes again."""
+        for version in (self.folder / "metadata").glob("*.targets.json"):
+            yield from self._load(version).signed.targets.items()
+
     def _about(self, model: manifest.Manifest, folder: Path) -> About:
         fields: dict[str, Any] = {
             "kind": "model",
@@ -171,7 +179,8 @@ class Repository:
             raise UpdateError(f"{path}: cannot be published: {error}") from error
 
     def _next(self) -> dict[str, Any]:
-        release = 1 + max((offer.about.release for offer in self.offers()), default=0)
+        ever = (updates.read(path, target.length, target.custom) for path, target in self._ever())
+        release = 1 + max((offer.about.release for offer in ever if offer), default=0)
         return {"release": release, "published": self._now}
 
     def _sign_on(self) -> None:
@@ -184,11 +193,13 @@ class Repository:
         self._write(timestamp)
 
     def _read(self, role: str) -> Metadata[Any]:
-        folder = self.folder / "metadata"
+        return self._load(_newest(self.folder / "metadata", role))
+
+    def _load(self, path: Path) -> Metadata[Any]:
         try:
-            return Metadata.from_bytes(_newest(folder, role).read_bytes())
+            return Metadata.from_bytes(path.read_bytes())
         except (OSError, RepositoryError) as error:
-            raise UpdateError(NO_REPOSITORY.format(folder=folder, error=error)) from error
+            raise UpdateError(NO_REPOSITORY.format(folder=path.parent, error=error)) from error
 
     def _signer(self, role: str) -> CryptoSigner:
         """The role's key, when it is the one that bins know."""

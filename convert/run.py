@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,8 +14,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from convert import data
 from convert.errors import DataError, RecipeError
 from convert.recipe import Recipe
+from convert.split import HELD_OUT, TRAIN, Item
+from edge.adapters.files import write_atomic
 
-FILE, MODEL = "run.json", "model.keras"
+FILE, MODEL = data.RUN, "model.keras"
+UNTOLD = "untold"  # by a run of an earlier version, or one that was not trained here
 
 
 class _Note(BaseModel):
@@ -24,11 +29,15 @@ class _Note(BaseModel):
     recipe: Recipe
     command: str
     imported: bool = False
+    teacher: str = UNTOLD
 
 
 @dataclass(frozen=True)
 class Run:
-    """A training run, or a model imported as if it were one. dataset: the prepared set that it trains on."""
+    """A training run, or a model imported as if it were one. dataset: the prepared set that it trains on.
+
+    teacher: its path, "" without one, UNTOLD where the run does not say.
+    """
 
     folder: Path
     dataset: Path | None
@@ -36,12 +45,31 @@ class Run:
     recipe: Recipe
     command: str
     imported: bool = False
+    teacher: str = UNTOLD
 
     def pictures(self) -> data.Dataset:
         """The set, its labels in the order of the model's. Raises DataError, RecipeError: imported without a set."""
         if self.dataset is None:
             raise RecipeError(f"{self.folder}: imported without pictures. Import it again with --set SET.")
-        return in_order(data.load(self.dataset), self.labels)
+        found = in_order(data.load(self.dataset), self.labels)
+        self.check_held_out(found.items)
+        return found
+
+    def trained(self) -> dict[str, Item]:
+        """The pictures that it was trained on, by their sha256, as far as the run tells. Raises DataError."""
+        noted = self.folder / data.SPLITS
+        return {i.sha256: i for i in data.read_splits(noted) if i.split == TRAIN} if noted.exists() else {}
+
+    def check_held_out(self, items: Sequence[Item]) -> None:
+        """Raises DataError when a set holds out pictures that the run was trained on, as far as the run tells."""
+        trained = self.trained()
+        leaking = [item for item in items if item.split in HELD_OUT and item.sha256 in trained]
+        if leaking:
+            raise DataError(
+                f"{self.folder}: was trained on {len(leaking)} pictures that the set holds out, first "
+                f"{leaking[0].path}. A score on them means nothing: prepare the set with --keep "
+                f"{self.folder / data.SPLITS}."
+            )
 
     def model(self) -> keras.Model:
         """The finished model, outputs [logits, embedding]. Raises RecipeError when training has not finished."""
@@ -55,30 +83,78 @@ class Run:
 
 def in_order(dataset: data.Dataset, labels: tuple[str, ...]) -> data.Dataset:
     """The same set with its labels in another order. Raises DataError when they are not the same labels."""
-    if set(labels) != set(dataset.labels):
+    found = places(labels, dataset.labels)
+    if found is None:
         raise DataError(f"The model has the labels {', '.join(labels)}; the set has {', '.join(dataset.labels)}.")
-    places = np.array([labels.index(label) for label in dataset.labels], dtype=np.int64)
-    return replace(dataset, labels=labels, truth=places[dataset.truth])
+    return replace(dataset, labels=labels, truth=np.array(found, dtype=np.int64)[dataset.truth])
 
 
-def begin(folder: Path, dataset: Path, labels: tuple[str, ...], recipe: Recipe, command: str) -> Run:
+def places(known: Sequence[str], labels: Sequence[str]) -> list[int] | None:
+    """Where each of the labels is among the known ones; None where they are not the same labels."""
+    return [known.index(label) for label in labels] if set(known) == set(labels) else None
+
+
+def of(model: Path) -> Run | None:
+    """The run that a model.keras lies in; None where there is no such file, or no run. Raises RecipeError."""
+    return load(model.parent) if model.is_file() and (model.parent / FILE).exists() else None
+
+
+def labels_of(model: Path) -> tuple[str, ...] | None:
+    """Those of the run that a model.keras lies in, in its order; None where there is no run. Raises RecipeError."""
+    found = of(model)
+    return None if found is None else found.labels
+
+
+def begin(
+    folder: Path, dataset: Path, labels: tuple[str, ...], recipe: Recipe, command: str, *, teacher: Path | None = None
+) -> Run:
     """Note what a run is made of. Raises RecipeError when the folder holds a run that is made of something else.
 
-    The same recipe with more epochs goes on with the run.
+    The same recipe with more epochs goes on with the run. Raises DataError when there is no set in `dataset`.
     """
-    note = _Note(dataset=str(dataset.resolve()), labels=labels, recipe=recipe, command=command)
-    if (folder / FILE).exists():
+    told = "" if teacher is None else str(teacher.resolve())
+    note = _Note(dataset=str(dataset.resolve()), labels=labels, recipe=recipe, command=command, teacher=told)
+    splits = data.read_splits(dataset / data.SPLITS)
+    is_new = not (folder / FILE).exists()
+    if not is_new:
         earlier = load(folder)
-        same = (earlier.labels, earlier.dataset) == (labels, dataset.resolve())
+        same = (earlier.labels, earlier.dataset) == (labels, dataset.resolve()) and _same(folder, splits)
+        same = same and earlier.teacher in (told, UNTOLD)
         if not same or not _goes_on(recipe, earlier.recipe):
             raise RecipeError(
-                f"{folder}: holds a run of another recipe or set. Choose another --out, or remove the folder."
+                f"{folder}: holds a run of another recipe or set, or with another teacher, or the set was prepared "
+                "anew since. Choose another --out, or remove the folder."
             )
         if recipe == earlier.recipe:
             return earlier
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / FILE).write_text(note.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    with _written(folder):
+        if is_new:
+            data.write_splits(folder, splits)
+        _write(folder, note)
     return load(folder)
+
+
+@contextmanager
+def _written(folder: Path) -> Iterator[None]:
+    """Around what writes into a run's folder, which is made. Raises RecipeError: a full disk, no place to write."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise RecipeError(f"{folder}: {error.strerror}. Make room, or choose another place with --out.") from error
+
+
+def _write(folder: Path, note: _Note) -> None:
+    write_atomic(folder / FILE, f"{note.model_dump_json(indent=2)}\n".encode())
+
+
+def _same(folder: Path, splits: Sequence[Item]) -> bool:
+    """Whether a run trains on these pictures, in this order; one of an earlier version does not tell."""
+    noted = folder / data.SPLITS
+    if not noted.exists():
+        return True
+    before, now = ([(i.sha256, i.label, i.split) for i in items] for items in (data.read_splits(noted), splits))
+    return before == now
 
 
 def _goes_on(recipe: Recipe, earlier: Recipe) -> bool:
@@ -88,20 +164,33 @@ def _goes_on(recipe: Recipe, earlier: Recipe) -> bool:
     return shortened == earlier and recipe.tune.sizes[: len(done)] == done
 
 
-def write_imported(run: Run, model: keras.Model) -> None:
-    """Write a run whose model was made elsewhere. Raises RecipeError: the folder holds a training run, a full disk."""
-    if (run.folder / FILE).exists() and not load(run.folder).imported:
-        raise RecipeError(f"{run.folder}: holds a training run. Choose another --out.")
+def write_finished(run: Run, model: keras.Model, trained: Sequence[Item] = ()) -> None:
+    """Write a run whose model was not trained in this folder. Raises RecipeError: it holds another run, a full disk.
+
+    trained: the pictures that it was trained on, where they are known.
+    """
+    keep_another(run)
     dataset = None if run.dataset is None else str(run.dataset.resolve())
-    note = _Note(dataset=dataset, labels=run.labels, recipe=run.recipe, command=run.command, imported=True)
+    note = _Note(dataset=dataset, labels=run.labels, recipe=run.recipe, command=run.command, imported=run.imported)
     temporary = run.folder / "unfinished.keras"
-    try:
-        run.folder.mkdir(parents=True, exist_ok=True)
+    with _written(run.folder):
         model.save(temporary)
-        (run.folder / FILE).write_text(note.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        if trained:
+            data.write_splits(run.folder, trained)
+        _write(run.folder, note)
         temporary.replace(run.folder / MODEL)
-    except OSError as error:
-        raise RecipeError(f"{run.folder}: {error.strerror}. Choose another place with --out.") from error
+
+
+def keep_another(run: Run) -> None:
+    """Raises RecipeError when the folder holds what this run may not replace.
+
+    An import replaces another import, else a run only what the same command made.
+    """
+    if not (run.folder / FILE).exists():
+        return
+    earlier = load(run.folder)
+    if not ((earlier.imported and run.imported) or earlier.command == run.command):
+        raise RecipeError(f"{run.folder}: holds another run. Choose another --out.")
 
 
 def load(folder: Path) -> Run:
@@ -113,4 +202,4 @@ def load(folder: Path) -> Run:
     except ValidationError as error:
         raise RecipeError(f"{folder / FILE}: damaged. Train again into another folder.") from error
     dataset = None if note.dataset is None else Path(note.dataset)
-    return Run(folder, dataset, note.labels, note.recipe, note.command, note.imported)
+    return Run(folder, dataset, note.labels, note.recipe, note.command, note.imported, note.teacher)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from edge.site_item import NOT_AN_ITEM, parse_picture_name
 
 ROLES = (MAIN, EXTRA, ROBUST)
 _PROBLEMS_SHOWN = 10
+_OF_PHONES = {".heic", ".heif"}  # cannot be read, which is told of each rather than overlooked
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +49,11 @@ def find_sources(given: Sequence[tuple[Path, str]]) -> list[Source]:
     ]
 
 
-def find_pictures(folder: Path) -> list[Path]:
+def find_pictures(folder: Path, suffixes: Collection[str] = SUFFIXES) -> list[Path]:
     """The picture files in the class folders of `folder`, sorted. Raises DataError."""
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder or file. Give a folder with one folder a class, or a CSV file.")
-    found = sorted(p for p in folder.glob("[!.]*/[!.]*") if p.suffix.lower() in SUFFIXES)
+    found = sorted(p for p in folder.glob("[!.]*/[!.]*") if p.suffix.lower() in suffixes)
     if not found:
         raise DataError(f"{folder}: no pictures in class folders. Expected {folder}/CLASS/PICTURE.jpg (or .png ...).")
     return found
@@ -60,7 +61,7 @@ def find_pictures(folder: Path) -> list[Path]:
 
 def read_folder(folder: Path, role: str) -> list[Source]:
     """The pictures of a folder, labelled by the folders that they are in."""
-    return [_source(path, path.parent.name, role) for path in find_pictures(folder)]
+    return [_source(path, path.parent.name, role) for path in find_pictures(folder, SUFFIXES | _OF_PHONES)]
 
 
 def _source(path: Path, folder: str, role: str) -> Source:

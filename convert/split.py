@@ -8,28 +8,17 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.model import Pixels
-
-THUMB_PX = 32
-# Found by looking at pairs: unrelated pictures of things on white come as close as 12 bits, yet correlate below 0.9.
-MAX_BITS = 10
-MIN_CORRELATION = 0.9
-SAME_BITS = 4
-SAME_CORRELATION = 0.985
-# Cosine of ImageNet features. Above it are crops and other shots of the same thing, which no hash of the whole finds.
-MIN_COSINE = 0.88
-# Below it two hashes were alike by chance: a dark vest, a dark battery. Turned copies of a photo keep 0.5 or more.
-CHANCE_COSINE = 0.35
+from convert.alike import Twins
 
 MAIN, EXTRA, ROBUST = "main", "extra", "robust"  # roles: dealt out; training only; a check that is never trained on
 TRAIN, VALIDATION, TEST, UNUSED = "train", "validation", "test", "unused"
+HELD_OUT = (TEST, VALIDATION, ROBUST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,101 +39,70 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Twins:
-    """Two pictures (indices) that show the same. same: the same photo, not only the same object."""
+class Links:
+    """group: of each picture, the smallest index that it is linked to.
 
-    first: int
-    second: int
-    same: bool
+    conflicts: pictures of which the very same photo is also filed under another label, each with the first such photo.
+    """
 
-
-def thumb(rgb: Pixels) -> Pixels:
-    """What near-duplicates are told by: uint8 (32, 32) luma of the whole picture."""
-    small = cv2.resize(rgb, (THUMB_PX, THUMB_PX), interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+    group: list[int]
+    conflicts: dict[int, int]
 
 
-def find_twins(thumbs: Pixels) -> list[Twins]:
-    """Near-duplicates among uint8 (n, 32, 32), also when one is mirrored or turned by quarter turns."""
-    upright = _hashes(thumbs)
-    normal = _normalised(thumbs)
-    found: dict[tuple[int, int], bool] = {}
-    for turn in range(8):
-        turned = _turned(thumbs, turn)
-        first, second, bits = _close(upright, _hashes(turned))
-        agree = np.einsum("ij,ij->i", normal[first], _normalised(turned)[second])
-        same = (bits <= SAME_BITS) & (agree >= SAME_CORRELATION)
-        for a, b, alike, equal in zip(first, second, agree >= MIN_CORRELATION, same, strict=True):
-            if alike:
-                pair = (int(min(a, b)), int(max(a, b)))
-                found[pair] = found.get(pair, False) or bool(equal)
-    return [Twins(a, b, same) for (a, b), same in sorted(found.items())]
-
-
-def find_copies(items: Sequence[Item]) -> list[Twins]:
+def find_copies(items: Sequence[Item]) -> Twins:
     """Files with the same bytes, each with the first of its kind. (Of plain pictures no hash can tell it.)"""
     first: dict[str, int] = {}
-    return [Twins(first[item.sha256], i, True) for i, item in enumerate(items) if first.setdefault(item.sha256, i) != i]
+    pairs = ((first.setdefault(item.sha256, i), i) for i, item in enumerate(items))
+    return Twins.of(((a, b) for a, b in pairs if a != b), same=True)
 
 
-def find_bursts(items: Sequence[Item]) -> list[Twins]:
+def find_bursts(items: Sequence[Item]) -> Twins:
     """Pictures of one bin and day, each with the first of them: a person throws in a box of the same, a lamp is on."""
     first: dict[tuple[str, str], int] = {}
-    return [
-        Twins(first[item.bin, item.day], i, False)
-        for i, item in enumerate(items)
-        if item.bin and first.setdefault((item.bin, item.day), i) != i
-    ]
+    pairs = ((first.setdefault((item.bin, item.day), i), i) for i, item in enumerate(items) if item.bin)
+    return Twins.of(((a, b) for a, b in pairs if a != b), same=False)
 
 
-def confirm(twins: Sequence[Twins], features: NDArray[np.float32]) -> list[Twins]:
-    """The twins without those that, by their float32 (n, m) features, only happen to look alike when small and grey."""
-    first, second = (np.array([getattr(pair, end) for pair in twins], np.intp) for end in ("first", "second"))
-    unit = _unit(features)
-    cosine = np.einsum("ij,ij->i", unit[first], unit[second])
-    return [pair for pair, like in zip(twins, cosine, strict=True) if pair.same or like >= CHANCE_COSINE]
+def without_regulars(items: Sequence[Item], twins: Iterable[Twins]) -> Iterator[Twins]:
+    """The twins without those that lay on one bin's tray on two days and are not the same photo.
+
+    Its tray looks the same every day, and the same kind of bottle comes again and again: linked, all days would be one
+    group, of which none could be tested. What comes again is what the bin will be asked, so it may be tested.
+    """
+    bins, days = np.array([item.bin for item in items], np.str_), np.array([item.day for item in items], np.str_)
+    for pairs in twins:
+        first, second = pairs.first, pairs.second
+        came_again = (bins[first] != "") & (bins[first] == bins[second]) & (days[first] != days[second])
+        yield pairs.only(pairs.same | ~came_again)
 
 
-def find_alike(features: NDArray[np.float32]) -> list[Twins]:
-    """Near-duplicates among float32 (n, m) features of pictures: the same thing cut or shot in another way."""
-    unit = _unit(features)
-    found = []
-    for start in range(0, len(unit), 1024):
-        first, second = np.nonzero(unit[start : start + 1024] @ unit.T > MIN_COSINE)
-        found += [Twins(int(a), int(b), False) for a, b in zip(first + start, second, strict=True) if a < b]
-    return found
+def link(items: Sequence[Item], twins: Iterable[Twins]) -> Links:
+    """What follows from all twins; of each block that comes nothing else is kept."""
+    labels = np.array([item.label for item in items], np.str_)
+    robust = np.array([item.role == ROBUST for item in items], np.bool_)
+    group = np.arange(len(items))
+    other = np.full(len(items), len(items))
+    for pairs in twins:
+        _join(group, pairs)
+        filed_twice = pairs.same & (labels[pairs.first] != labels[pairs.second])
+        doubtful = pairs.only(filed_twice & ~robust[pairs.first] & ~robust[pairs.second])
+        np.minimum.at(other, doubtful.first, doubtful.second)
+        np.minimum.at(other, doubtful.second, doubtful.first)
+    return Links(group.tolist(), {i: photo for i, photo in enumerate(other.tolist()) if photo < len(items)})
 
 
-def groups(count: int, twins: Sequence[Twins]) -> list[int]:
-    """The group number of each of `count` pictures: the smallest index that it is linked to."""
-    parent = list(range(count))
-
-    def root(index: int) -> int:
-        while parent[index] != index:
-            parent[index] = parent[parent[index]]
-            index = parent[index]
-        return index
-
-    for pair in twins:
-        a, b = sorted((root(pair.first), root(pair.second)))
-        parent[b] = a
-    return [root(index) for index in range(count)]
-
-
-def conflicts(items: Sequence[Item], twins: Sequence[Twins]) -> dict[int, int]:
-    """Pictures of which the very same photo is also filed under another label, each with such a photo."""
-    found: dict[int, int] = {}
-    for pair in twins:
-        first, second = items[pair.first], items[pair.second]
-        if pair.same and first.label != second.label and ROBUST not in (first.role, second.role):
-            found.setdefault(pair.first, pair.second)
-            found.setdefault(pair.second, pair.first)
-    return found
+def _join(group: NDArray[np.intp], pairs: Twins) -> None:
+    """Make one group of those of each pair, by its smallest number."""
+    apart = pairs.only(group[pairs.first] != group[pairs.second])
+    for first, second in zip(apart.first, apart.second, strict=True):
+        kept, gone = sorted((group[first], group[second]))
+        if kept != gone:
+            group[group == gone] = kept
 
 
 def deal(
     items: Sequence[Item],
-    twins: Sequence[Twins],
+    links: Links,
     validation: float = 0.1,
     test: float = 0.1,
     *,
@@ -154,27 +112,29 @@ def deal(
     """Items with group and split. The same pictures and seed give the same split, in whatever order they come.
 
     validation, test: shares (0..1) of each class's main pictures. An extra picture whose group is tested or validated
-    on is left out, as is every picture filed under two labels. Robustness pictures keep the split "robust", and their
+    on is left out, as is every picture filed under two labels. Robustness pictures have the split "robust", and their
     twins among the others are left out too. Pictures of a bin fill up shares of that bin, not of their classes, with
     whole days: it takes five like days until one is tested. earlier: items that were dealt before, and stay where they
-    were; of a group that they did not share then, all go where the most was seen of it, for what was trained on cannot
-    test any more.
+    were, whatever role they had or have (left out is what was held out and is extra now, and what was trained on and is
+    a robustness picture now); of a group that they did not share then, all go where the most was seen of it, for what
+    was trained on cannot test any more.
     """
-    number = groups(len(items), twins)
-    doubtful = conflicts(items, twins)
+    number = links.group
     members: dict[int, list[int]] = defaultdict(list)
     for index, group in enumerate(number):
         members[group].append(index)
     splits = _deal_groups(items, list(members.values()), {TEST: test, VALIDATION: validation}, seed, earlier)
     return [
-        replace(item, group=number[i], split=UNUSED if i in doubtful else _role_split(item.role, splits[number[i]]))
+        replace(
+            item, group=number[i], split=UNUSED if i in links.conflicts else _role_split(item.role, splits[number[i]])
+        )
         for i, item in enumerate(items)
     ]
 
 
 def leaks(items: Sequence[Item]) -> list[Item]:
     """Training pictures that share a group or a file with a tested, validated or robustness picture."""
-    held = [item for item in items if item.split in (TEST, VALIDATION, ROBUST)]
+    held = [item for item in items if item.split in HELD_OUT]
     held_groups, held_files = {item.group for item in held}, {item.sha256 for item in held}
     return [item for item in items if item.split == TRAIN and (item.group in held_groups or item.sha256 in held_files)]
 
@@ -188,23 +148,23 @@ def _deal_groups(
 ) -> dict[int, str]:
     """A split for each group, by its number. Each class is filled up to its share with whole groups in random order."""
     wanted = Counter(_of(item) for item in items if item.role == MAIN)
-    before = {item.sha256: item.split for item in earlier if item.role == MAIN}
+    before = {item.sha256: item.split for item in earlier if item.split in (TRAIN, VALIDATION, TEST)}
     taken: Counter[tuple[_Whole, str]] = Counter()
     result = {}
     # What has its place comes first, so that the rest fills up to the shares.
     for group in sorted(grouped, key=lambda group: (not _seen(items, group, before), _order(items, group, seed))):
         main = [_of(items[i]) for i in group if items[i].role == MAIN]
-        split = TRAIN
-        if any(items[i].role == ROBUST for i in group):
+        split = seen = _seen(items, group, before)
+        if seen != TRAIN and any(items[i].role == ROBUST for i in group):
             split = ROBUST
         elif main:
             whole = Counter(main).most_common(1)[0][0]
             # a day is large: it goes where more of it finds room than not
             size = len(main) / 2 if whole.bin else len(main)
             room = (s for s, share in shares.items() if taken[whole, s] + size <= round(share * wanted[whole]))
-            split = _seen(items, group, before) or next(room, TRAIN)
+            split = seen or next(room, TRAIN)
             taken[whole, split] += len(main)
-        result[min(group)] = split
+        result[min(group)] = split or TRAIN
     return result
 
 
@@ -222,55 +182,16 @@ def _of(item: Item) -> _Whole:
 
 def _seen(items: Sequence[Item], group: Sequence[int], before: Mapping[str, str]) -> str:
     """The part in which a group was seen most, "" when it was in none."""
-    splits = {before.get(items[i].sha256) for i in group if items[i].role == MAIN}
+    splits = {before.get(items[i].sha256) for i in group}
     return next((split for split in (TRAIN, VALIDATION, TEST) if split in splits), "")
 
 
 def _role_split(role: str, split: str) -> str:
-    if role == ROBUST:
-        return ROBUST
-    if split == ROBUST:
-        return UNUSED
+    if ROBUST in (role, split):
+        return ROBUST if role == split else UNUSED
     return UNUSED if role == EXTRA and split != TRAIN else split
 
 
 def _order(items: Sequence[Item], group: Sequence[int], seed: int) -> str:
     first = min(items[i].sha256 for i in group)
     return hashlib.sha256(f"{seed}:{first}".encode()).hexdigest()
-
-
-def _turned(thumbs: Pixels, turn: int) -> Pixels:
-    rotated = np.rot90(thumbs, turn % 4, axes=(1, 2))
-    return np.ascontiguousarray(rotated[:, :, ::-1] if turn >= 4 else rotated)
-
-
-def _unit(features: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-9), np.float32)
-
-
-def _hashes(thumbs: Pixels) -> NDArray[np.uint64]:
-    """uint64 (n,): the signs of the 64 lowest frequencies around their median (pHash)."""
-    low = np.stack([cv2.dct(t.astype(np.float32))[:8, :8].ravel() for t in thumbs])
-    bits = low > np.median(low[:, 1:], axis=1, keepdims=True)
-    return np.packbits(bits, axis=1).view(np.uint64).ravel()
-
-
-def _normalised(thumbs: Pixels) -> NDArray[np.float32]:
-    flat = thumbs.reshape(len(thumbs), -1).astype(np.float32)
-    flat -= flat.mean(axis=1, keepdims=True)
-    # A plain picture has no structure to correlate with: left at zero, it is like nothing.
-    return np.asarray(flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-3), dtype=np.float32)
-
-
-def _close(
-    left: NDArray[np.uint64], right: NDArray[np.uint64]
-) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.uint8]]:
-    """Pairs first < second whose hashes differ in at most MAX_BITS bits, and in how many."""
-    parts = []
-    for start in range(0, len(left), 256):
-        bits = np.bitwise_count(left[start : start + 256, None] ^ right[None])
-        first, second = np.nonzero(bits <= MAX_BITS)
-        keep = first + start < second
-        parts.append((first[keep] + start, second[keep], bits[first[keep], second[keep]]))
-    first, second, bits = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return first, second, bits

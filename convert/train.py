@@ -2,8 +2,8 @@
 
 Few, slow changes keep what ImageNet taught about light, clutter and angles, which is what carries over to a bin.
 
-    RUN/run.json         the recipe and the set            RUN/features.npz, head.npz   stage 1
-    RUN/checkpoint.npz   stage 2, every three minutes      RUN/model.keras              the result
+    RUN/run.json, splits.csv   the recipe and the set        RUN/features.npz, head.npz   stage 1
+    RUN/checkpoint.npz         stage 2, every three minutes  RUN/model.keras              the result
 """
 
 from __future__ import annotations
@@ -17,16 +17,13 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from convert import backbones, data, distill, hints, recipe
+from convert import backbones, data, distill, heldout, hints, recipe
 from convert import run as runs
 from convert.head import fit_head
 from convert.metrics import accuracy
 from convert.predict import predict
-from convert.split import ROBUST, VALIDATION
+from convert.split import VALIDATION
 from convert.tune import tune
-
-# Robustness pictures are few objects, but the only word on how a bin will differ.
-_WEIGHTS = {VALIDATION: 3.0, ROBUST: 1.0}
 
 Weights = list[NDArray[np.float32]]
 
@@ -37,7 +34,7 @@ def train(dataset: data.Dataset, plan: recipe.Recipe, folder: Path, teacher: Pat
     backbone = backbones.build(plan.model.backbone, plan.model.weights)
     model = backbones.with_head(backbone, len(dataset.labels), plan.model.dropout)
     if not plan.head.steps:
-        backbones.take_head(model, plan.model.weights)
+        backbones.take_head(model, plan.model.weights, dataset.labels)
     hints.begin(model, teacher, dataset, plan, folder)
     fit_head(model, backbone, dataset, plan, folder)
     linear: Weights = model.get_weights()
@@ -54,24 +51,20 @@ def train(dataset: data.Dataset, plan: recipe.Recipe, folder: Path, teacher: Pat
 def choose_blend(model: keras.Model, linear: Weights, dataset: data.Dataset, plan: recipe.Recipe) -> float:
     """Set the mixture of the linear head's and the tuned weights that does best on held-out pictures; its share."""
     tuned: Weights = model.get_weights()
-    scores = {}
+    merits = {}
     for share in plan.tune.blend:
-        model.set_weights(_mix(linear, tuned, share))
-        parts = {
-            split: accuracy(predict(model, dataset, indices, plan.model.size), dataset.truth[indices])
-            for split in _WEIGHTS
-            if len(indices := dataset.indices(split))
-        }
-        scores[share] = sum(_WEIGHTS[split] * score for split, score in parts.items())
-        said = ", ".join(f"{score:.2%} of {split}" for split, score in parts.items())
-        print(f"{share:g} of the fine-tuned weights: {said}", file=sys.stderr, flush=True)
-    best = max(scores, key=scores.__getitem__)
-    model.set_weights(_mix(linear, tuned, best))
+        model.set_weights(mix(linear, tuned, share))
+        parts = heldout.scores(model, dataset, plan.model.size)
+        merits[share] = heldout.merit(parts)
+        print(f"{share:g} of the fine-tuned weights: {heldout.told(parts)}", file=sys.stderr, flush=True)
+    best = max(merits, key=merits.__getitem__)
+    model.set_weights(mix(linear, tuned, best))
     return best
 
 
-def _mix(linear: Weights, tuned: Weights, share: float) -> Weights:
-    return [a + np.float32(share) * (b - a) for a, b in zip(linear, tuned, strict=True)]
+def mix(own: Weights, other: Weights, share: float) -> Weights:
+    """The mean of both, `share` (0..1) of the other."""
+    return [a + np.float32(share) * (b - a) for a, b in zip(own, other, strict=True)]
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -85,6 +78,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("set", type=Path, metavar="SET", help="what `prepare` wrote")
     parser.add_argument("--recipe", default="garbage10-efficientnet-lite2", help="a name or a .toml file (%(default)s)")
     parser.add_argument("--weights", metavar="W", help="imagenet, none, or a file; instead of the recipe's")
+    parser.add_argument("--seed", type=int, metavar="N", help="instead of the recipe's: another run, for `soup`")
     parser.add_argument(
         "--teacher",
         type=Path,
@@ -99,9 +93,14 @@ def _run(options: argparse.Namespace) -> None:
     plan = recipe.load(options.recipe)
     if options.weights:
         plan = plan.model_copy(update={"model": plan.model.model_copy(update={"weights": options.weights})})
+    if options.seed is not None:
+        plan = plan.model_copy(update={"seed": options.seed})
     dataset = data.load(options.set)
+    begun_with = runs.of(Path(plan.model.weights))
+    if begun_with is not None:
+        begun_with.check_held_out(dataset.items)
     command = shlex.join(["smartbin-convert", *sys.argv[1:]])
-    runs.begin(options.out, options.set, dataset.labels, plan, command)
+    runs.begin(options.out, options.set, dataset.labels, plan, command, teacher=options.teacher)
     model = train(dataset, plan, options.out, options.teacher)
     held = dataset.indices(VALIDATION)
     score = accuracy(predict(model, dataset, held, plan.model.size), dataset.truth[held])

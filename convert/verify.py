@@ -199,6 +199,11 @@ def _run(options: argparse.Namespace) -> None:
         locate=options.locate,
         before=options.before,
     )
+    if plan.before is not None and not by_bin(plan.samples):
+        raise RecipeError(
+            f"--before: no picture of the {plan.part} part is from a bin. Give `prepare` what `smartbin review export` "
+            "took from bins; it says of which none is tested, and why."
+        )
     found = verify(options.folder, plan, None if options.keras is None else keras_model(options.keras))
     out = options.out or options.folder / FILE
     try:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from madeup import picture
 from tinymodel import Colour, tiny_tflite
 
 from convert import bank, data, modelfolder
@@ -16,6 +17,8 @@ from convert.split import VALIDATION
 from edge import manifest
 from edge.adapters.litert import LiteRtClassifier
 from edge.errors import ModelError
+from edge.model import Pixels, Prediction
+from edge.preprocess import fit
 from edge.teach import own_layer
 
 _PALETTE: dict[str, Colour] = {"metal": (150, 160, 170), "paper": (220, 210, 190), "plastic": (60, 110, 200)}
@@ -57,6 +60,30 @@ def test_the_layer_in_it_answers_as_the_model_does(small_set: Path, model: Path)
         assert prediction.embedding is not None
         assert np.allclose(layer.logits(prediction.embedding[np.newaxis])[0], prediction.logits, atol=0.5)  # 8 bits
     classifier.close()
+
+
+class Wide:
+    """A classifier with more features than the set has pictures, as every real one with a small set."""
+
+    def __init__(self, like: LiteRtClassifier) -> None:
+        random = np.random.default_rng(0)
+        self.manifest = like.manifest
+        self._into = random.normal(size=(8 * 8 * 3, 100)).astype(np.float32)
+        self.weights = random.normal(size=(100, len(_PALETTE))).astype(np.float32)
+
+    def classify(self, rgb: Pixels) -> Prediction:
+        embedding = np.maximum(fit(rgb, 8, 8).reshape(-1) / np.float32(255) @ self._into, 0)
+        return Prediction(embedding @ self.weights, embedding, inference_ms=0)
+
+
+def test_a_set_of_fewer_pictures_than_features_gives_the_layer_too(small_set: Path, model: Path) -> None:
+    wide, dataset = Wide(LiteRtClassifier(model)), data.load(small_set)
+
+    found = bank.bank(wide, dataset)  # type: ignore[arg-type] # it is all that is asked of one
+
+    layer, unseen = own_layer(found, len(_PALETTE)), wide.classify(picture((90, 90, 90), np.random.default_rng(1)))
+    assert unseen.embedding is not None
+    assert np.allclose(layer.logits(unseen.embedding[np.newaxis])[0], unseen.logits, atol=0.1)
 
 
 def test_a_second_bank_replaces_the_first(small_set: Path, model: Path) -> None:

@@ -17,12 +17,12 @@ def test_help_shows_an_example_and_the_exit_codes(capsys: pytest.CaptureFixture[
         main(["--help"])
     assert ended.value.code == 0
     said = capsys.readouterr().out
-    for step in ("prepare", "train", "quantize", "verify", "package", "report"):
+    for step in ("prepare", "train", "soup", "quantize", "verify", "package", "report"):
         assert f"smartbin-convert {step}" in said
     assert "exit codes" in said
 
 
-@pytest.mark.parametrize("step", ["prepare", "train", "quantize", "verify", "package", "report"])
+@pytest.mark.parametrize("step", ["prepare", "train", "soup", "quantize", "verify", "package", "report"])
 def test_every_step_explains_itself(step: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([step, "--help"])

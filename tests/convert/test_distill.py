@@ -13,10 +13,13 @@ import pytest
 from keras import layers
 from tinymodel import COLOURS
 
+from convert import run
 from convert.distill import KerasTeacher, PackagedTeacher, losses, shrink_grid, teacher
 from convert.errors import RecipeError
-from convert.recipe import Teaching
+from convert.recipe import Recipe, Teaching
 from edge.adapters.litert import LiteRtClassifier
+
+LABELS = ("a", "b", "c")
 
 
 def small_model(path: Path, labels: int = 3, features: int = 5, seed: int = 0) -> Path:
@@ -46,7 +49,7 @@ def test_without_a_share_only_the_labels_count() -> None:
 
 
 def test_a_pupil_learns_what_the_teacher_answers(tmp_path: Path) -> None:
-    master = KerasTeacher(small_model(tmp_path / "teacher.keras"), 3, Teaching(), 5)
+    master = KerasTeacher(small_model(tmp_path / "teacher.keras"), LABELS, Teaching(), 5)
     pupil = keras.models.load_model(small_model(tmp_path / "pupil.keras", seed=3), compile=False)
     pupil.compile(keras.optimizers.Adam(0.01), losses(0.0, Teaching(share=1.0)))
     images = np.random.default_rng(0).uniform(0, 255, (64, 8, 8, 3)).astype(np.float32)
@@ -60,7 +63,18 @@ def test_a_pupil_learns_what_the_teacher_answers(tmp_path: Path) -> None:
 def test_a_teacher_of_other_labels_or_features_is_refused(tmp_path: Path, labels: int, features: int) -> None:
     path = small_model(tmp_path / "teacher.keras")
     with pytest.raises(RecipeError, match="needed"):
-        KerasTeacher(path, labels, Teaching(), features)
+        KerasTeacher(path, tuple("abcd"[:labels]), Teaching(), features)
+
+
+def test_the_order_of_its_labels_is_that_of_its_run(tmp_path: Path) -> None:
+    """An imported model has them in the order in which it was trained."""
+    path, plan = small_model(tmp_path / run.MODEL), Recipe.model_validate({"model": {"backbone": "efficientnet-lite2"}})
+    images = np.random.default_rng(0).uniform(0, 255, (2, 8, 8, 3)).astype(np.float32)
+    own = KerasTeacher(path, LABELS, Teaching(), 5).teach(images, 8).logits
+    run.write_finished(run.Run(tmp_path, None, ("c", "a", "b"), plan, ""), keras.models.load_model(path, compile=False))
+    assert np.array_equal(KerasTeacher(path, LABELS, Teaching(), 5).teach(images, 8).logits, own[:, [1, 2, 0]])
+    with pytest.raises(RecipeError, match="knows c, a, b; a model of a, b, d is needed"):
+        KerasTeacher(path, ("a", "b", "d"), Teaching(), 5)
 
 
 def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
@@ -78,7 +92,7 @@ def placed_model(path: Path) -> Path:
 
 
 def test_the_features_of_every_place_are_taught_on_the_pupils_grid(tmp_path: Path) -> None:
-    master = KerasTeacher(placed_model(tmp_path / "teacher.keras"), 3, Teaching(grid=1.0, size=8), 5)
+    master = KerasTeacher(placed_model(tmp_path / "teacher.keras"), LABELS, Teaching(grid=1.0, size=8), 5)
     images = np.random.default_rng(0).uniform(0, 255, (2, 8, 8, 3)).astype(np.float32)
     lesson = master.teach(images, 64)
     assert master.size == 8
@@ -98,7 +112,7 @@ def test_a_cell_of_the_grid_is_the_mean_of_what_it_covers() -> None:
 
 def test_a_model_without_places_cannot_teach_them(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="grid = 0"):
-        KerasTeacher(small_model(tmp_path / "teacher.keras"), 3, Teaching(grid=1.0), 5)
+        KerasTeacher(small_model(tmp_path / "teacher.keras"), LABELS, Teaching(grid=1.0), 5)
 
 
 def test_a_model_folder_teaches_what_the_bin_would_say(tiny_model: Path) -> None:

@@ -49,11 +49,18 @@ def test_a_loss_of_exactly_the_limit_passes() -> None:
 
 
 def test_a_failure_says_what_to_do() -> None:
-    said = str(failure("int8", 1.25, 0.3, _ORDER))
+    said = str(failure("int8", 1.25, 0.3, _ORDER, 800))
     assert "int8: loses 1.25 points" in said
     assert "block0 (50% of the error), block1 (25% of the error)" in said
     assert "--format selective" in said
-    assert "suffers" not in str(failure("float16", 1.25, 0.3, ()))
+    assert "suffers" not in str(failure("float16", 1.25, 0.3, (), 800))
+    assert "chance" not in said
+
+
+def test_a_failure_on_a_few_pictures_says_how_little_that_means() -> None:
+    said = str(failure("int8", 100 / 24, 0.3, _ORDER, 24))
+    assert "That is 1 of 24 pictures: with so few nobody can tell a loss from chance, with 334 or more one can." in said
+    assert "with many more one can" in str(failure("int8", 100 / 24, 0.0, _ORDER, 24))
 
 
 def test_no_error_at_all_is_no_division_by_zero() -> None:

@@ -344,6 +344,15 @@ def test_the_run_goes_through_quantize_and_package(
     assert answer.embedding.shape == (8,)
 
 
+def test_labels_are_spelled_as_those_of_a_set(tmp_path: Path) -> None:
+    """Windows' editor marks a file as UTF-8 at its beginning, and a Mac spells an accent as a letter of its own."""
+    path = tmp_path / "labels.txt"
+    path.write_bytes(b"\xef\xbb\xbfbattery\r\npapier-ma\xcc\x82che\xcc\x81\r\n")
+    assert importer.read_labels(str(path)) == ("battery", "papier-m\u00e2ch\u00e9")
+    with pytest.raises(RecipeError, match="named twice"):
+        importer.read_labels("papier-m\u00e2ch\u00e9,papier-ma\u0302che\u0301")
+
+
 def test_the_truth_follows_the_order_of_the_labels(finished: Path, small_set: Path, tmp_path: Path) -> None:
     words = ["import", str(finished), "--labels", ",".join(LABELS), "--set", str(small_set)]
     assert main([*words, "--out", str(tmp_path / "run")]) == 0
@@ -494,4 +503,4 @@ def test_a_training_run_is_not_overwritten(finished: Path, tmp_path: Path, capsy
     (tmp_path / "run" / "run.json").write_text(json.dumps(note))
     words = ["import", str(finished), "--labels", "a,b,c", "--out", str(tmp_path / "run")]
     assert main(words) == 2
-    assert "holds a training run" in capsys.readouterr().err
+    assert "holds another run" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -11,6 +12,7 @@ from keras import layers
 from numpy.typing import NDArray
 
 from convert import backbones, data, hints
+from convert import run as runs
 from convert.errors import RecipeError
 from convert.inherit import TOP_STEEPNESS, inherit, tap
 from convert.liteblock import read_blocks
@@ -18,6 +20,7 @@ from convert.recipe import Recipe
 from edge.images import read_image
 from edge.preprocess import fit
 
+ORDER = [1, 2, 0]  # of the teacher's labels, as the heir has them
 SAMPLES = sorted((Path(__file__).parents[2] / "edge" / "samples").glob("*.jpg"))
 
 Array = NDArray[np.float32]
@@ -42,7 +45,7 @@ def teacher(tmp_path_factory: pytest.TempPathFactory) -> keras.Model:
 def heir(teacher: keras.Model, pictures: Array) -> keras.Model:
     keras.utils.set_random_seed(0)
     model = backbones.with_head(backbones.build("efficientnetv2s", "none"), 3)
-    inherit(model, teacher, pictures[::2])
+    inherit(model, teacher, pictures[::2], ORDER)
     return model
 
 
@@ -63,7 +66,7 @@ def test_it_makes_of_the_maps_what_the_lite2_makes(teacher: keras.Model, heir: k
     maps, wanted = keras.Model(teacher.input, [tap(teacher, 8), teacher.outputs[1]]).predict_on_batch(strange)
     logits, features = answers(heir, np.asarray(maps))
     kernel, bias = teacher.get_layer("logits").get_weights()
-    np.testing.assert_allclose(logits, features / TOP_STEEPNESS @ kernel + bias, atol=1e-3)
+    np.testing.assert_allclose(logits, features / TOP_STEEPNESS @ kernel[:, ORDER] + bias[ORDER], atol=1e-3)
     assert likeness(features, wanted) > 0.5  # of 1280 features, through fourteen blocks
     keras.utils.set_random_seed(0)
     stranger = backbones.with_head(backbones.build("efficientnetv2s", "none"), 3)
@@ -103,9 +106,9 @@ def test_a_small_kernel_stands_for_a_wide_one(teacher: keras.Model, pictures: Ar
 
 def test_others_are_refused(teacher: keras.Model, heir: keras.Model, pictures: Array) -> None:
     with pytest.raises(RecipeError, match="efficientnet-lite2"):
-        inherit(heir, heir, pictures)
+        inherit(heir, heir, pictures, range(3))
     with pytest.raises(RecipeError, match="efficientnetv2s"):
-        inherit(teacher, teacher, pictures)
+        inherit(teacher, teacher, pictures, range(3))
 
 
 PLAN = Recipe.model_validate(
@@ -128,6 +131,37 @@ def test_the_early_stages_learn_and_nothing_is_done_twice(
     assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), again.get_weights(), strict=True))
     with np.load(tmp_path / "early.npz") as stored:
         assert stored["step"] > 0
+
+
+def test_the_head_is_inherited_label_by_label(
+    small_set: Path, teacher: keras.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders = []
+
+    def inherits(_student: keras.Model, _teacher: keras.Model, _pictures: Array, order: Sequence[int]) -> None:
+        orders.append(list(order))
+        raise RecipeError("seen enough")
+
+    monkeypatch.setattr(hints, "inherit", inherits)
+    dataset = data.load(small_set)
+    runs.write_finished(runs.Run(tmp_path, None, ("plastic", "metal", "paper"), PLAN, "train"), teacher)
+    with pytest.raises(RecipeError, match="seen enough"):
+        hints.begin(teacher, tmp_path / runs.MODEL, dataset, PLAN, tmp_path)
+    (tmp_path / runs.FILE).unlink()  # whose labels nobody noted
+    with pytest.raises(RecipeError, match="seen enough"):
+        hints.begin(teacher, tmp_path / runs.MODEL, dataset, PLAN, tmp_path)
+    assert dataset.labels == ("metal", "paper", "plastic")
+    assert orders == [[1, 2, 0], [0, 1, 2]]
+
+
+def test_a_teacher_of_other_labels_is_refused(
+    small_set: Path, teacher: keras.Model, pictures: Array, tmp_path: Path
+) -> None:
+    runs.write_finished(runs.Run(tmp_path, None, ("a", "b", "c"), PLAN, "train"), teacher)
+    with pytest.raises(RecipeError, match="knows a, b, c; a model of metal, paper, plastic is needed"):
+        hints.begin(teacher, tmp_path / runs.MODEL, data.load(small_set), PLAN, tmp_path)
+    with pytest.raises(RecipeError, match="it knows 3 labels, not 2"):
+        inherit(teacher, teacher, pictures, range(2))
 
 
 @pytest.mark.parametrize("given", [None, "folder", "broken.keras"])

@@ -42,12 +42,13 @@ def test_the_temperature_is_fitted_and_the_held_out_are_measured(small_set: Path
     assert not any(name.startswith(("validation", "robust")) for name in described.metrics)
 
 
+@pytest.mark.parametrize(("folder", "name"), [("bin-camera", "bin-camera"), ("test", "robust-test")])
 def test_every_folder_of_robustness_pictures_is_measured_by_name(
-    small_set: Path, tflite: bytes, tmp_path: Path
+    folder: str, name: str, small_set: Path, tflite: bytes
 ) -> None:
     dataset = data.load(small_set)
     elsewhere = [
-        Item(f"bin-camera/{i.label}/{n}.png", i.label, ROBUST, i.sha256, 1000 + n, ROBUST)
+        Item(f"{folder}/{i.label}/{n}.png", i.label, ROBUST, i.sha256, 1000 + n, ROBUST)
         for n, i in enumerate(dataset.items)
         if i.split == VALIDATION
     ]
@@ -57,8 +58,9 @@ def test_every_folder_of_robustness_pictures_is_measured_by_name(
 
     metrics = calibrated(tflite, _DRAFT, mixed).metrics
 
-    assert metrics["bin-camera_pictures"] == len(mixed.indices(ROBUST))
-    assert metrics["bin-camera_compartment_accuracy"] == 1.0
+    assert metrics[f"{name}_pictures"] == len(mixed.indices(ROBUST))
+    assert metrics[f"{name}_compartment_accuracy"] == 1.0
+    assert metrics["test_pictures"] == len(mixed.indices(TEST))
 
 
 @pytest.fixture
@@ -120,9 +122,12 @@ def test_a_model_of_other_labels(run: Path, tmp_path: Path, capsys: pytest.Captu
     assert not (tmp_path / "a").exists()
 
 
-def test_a_name_that_no_folder_or_topic_should_have(run: Path, tflite: bytes, tmp_path: Path) -> None:
+def test_a_name_that_no_folder_or_topic_should_have(
+    run: Path, tflite: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "model.tflite").write_bytes(tflite)
 
     code = main(["package", str(run), str(tmp_path / "model.tflite"), "--name", "my bin", "--out", str(tmp_path / "a")])
 
-    assert code == 4
+    assert code == 2
+    assert "--name: letters, digits and . _ - alone, as my-bin, not 'my bin'." in capsys.readouterr().err

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import csv
-import resource
+import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +15,9 @@ import pytest
 from madeup import picture, write_classes
 from numpy.typing import NDArray
 from PIL import Image
+from small_disk import disk_of
 
-from convert import data
+from convert import data, reading
 from convert.cli import main
 from convert.errors import DataError
 from convert.features import Embedder
@@ -44,6 +45,17 @@ def test_a_set_is_read_back_as_it_was(class_folders: Path, tmp_path: Path) -> No
         assert dataset.labels[dataset.truth[i]] == Path(dataset.items[i].path).parent.name
 
 
+def test_a_training_run_is_not_written_over(
+    class_folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It would lose which pictures it was trained on, and held out pictures that it knows."""
+    (tmp_path / data.RUN).touch()
+    (tmp_path / data.SPLITS).write_text("of the run")
+    assert main(["prepare", str(class_folders), "--out", str(tmp_path), "--quick"]) == 2
+    assert "a training run lies there" in capsys.readouterr().err
+    assert (tmp_path / data.SPLITS).read_text() == "of the run"
+
+
 def test_large_pictures_are_stored_small(class_folders: Path, tmp_path: Path) -> None:
     Image.fromarray(picture((90, 90, 90), np.random.default_rng(9), 700, 500)).save(class_folders / "metal" / "big.jpg")
     prepare([(class_folders, MAIN)], tmp_path / "set", shares=(0.2, 0.2))
@@ -60,12 +72,14 @@ def test_unreadable_files_are_left_out_and_named(
     Image.new("RGB", (31, 40)).save(class_folders / "paper" / "dot.png")
     Image.new("RGB", (40, 400)).save(class_folders / "paper" / "strip.png")
     (class_folders / "paper" / "notes.txt").write_text("not a picture, not even by its name")
+    shutil.copy(class_folders / "metal" / "0-005.png", class_folders / "metal" / os.fsdecode(b"K\xe4se.png"))
     shutil.copy(class_folders / "metal" / "0-003.png", class_folders / "metal" / "copy.png")
     shutil.copy(class_folders / "metal" / "0-004.png", class_folders / "paper" / "stray.png")
     assert main(["prepare", str(class_folders), "--out", str(tmp_path / "set"), "--quick", "--test", "0.2"]) == 0
     said = capsys.readouterr().out
-    assert "62 pictures, 4 files that cannot be used, 2 files that are there twice" in said
+    assert "62 pictures, 5 files that cannot be used, 2 files that are there twice" in said
     assert f"{class_folders}/metal/cut.png: " in said
+    assert f"{class_folders}/metal/K\ufffdse.png: its name is no UTF-8" in said, "as of a stick of an old computer"
     assert f"{class_folders}/paper/empty.jpg: empty (0 bytes)" in said
     assert f"{class_folders}/paper/dot.png: too small: 31 x 40 pixels" in said
     assert f"{class_folders}/paper/strip.png: too long: 40 x 400 pixels" in said
@@ -76,6 +90,7 @@ def test_unreadable_files_are_left_out_and_named(
         left_out = {Path(row["path"]).name: row["label"] for row in csv.DictReader(stream)}
     assert left_out == {
         "cut.png": "metal",
+        "K\ufffdse.png": "metal",
         "empty.jpg": "paper",
         "dot.png": "paper",
         "strip.png": "paper",
@@ -85,6 +100,13 @@ def test_unreadable_files_are_left_out_and_named(
     splits = {item.path: item.split for item in data.load(tmp_path / "set").items}
     assert splits[f"{class_folders}/paper/stray.png"] == UNUSED
     assert splits[f"{class_folders}/metal/copy.png"] == splits[f"{class_folders}/metal/0-003.png"]
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.jpg")
+    (tmp_path / "b.jpg").symlink_to("/dev/zero")
+    for path in sorted(tmp_path.iterdir()):
+        assert reading.read(path) == reading.Refused("a folder, a device or a pipe, not an image file")
 
 
 def embedder(rows: NDArray[np.float32]) -> Embedder:
@@ -137,7 +159,7 @@ def test_bars_are_cut_off_before_anything_else(class_folders: Path, tmp_path: Pa
 
 
 def test_labels_in_any_script_from_a_table(class_folders: Path, tmp_path: Path) -> None:
-    names = {"metal": "getränk dose", "paper": "紙", "plastic": 'a, "b"'}
+    names = {"metal": "getränk dose", "paper": "紙", "plastic": "a, & b"}
     table = tmp_path / "all.csv"
     with table.open("w", newline="", encoding="utf-8-sig") as stream:
         writer = csv.writer(stream)
@@ -149,7 +171,7 @@ def test_labels_in_any_script_from_a_table(class_folders: Path, tmp_path: Path) 
     dataset = data.load(out)
     assert dataset.labels == tuple(sorted(names.values()))
     assert {sample.label for sample in read_samples(out / data.SPLITS, Path(), TEST)} == set(names.values())
-    assert "a, &quot;b&quot;" in (out / data.REPORT).read_text(encoding="utf-8")
+    assert "a, &amp; b" in (out / data.REPORT).read_text(encoding="utf-8")
 
 
 def test_the_same_set_comes_out_again(class_folders: Path, tmp_path: Path) -> None:
@@ -176,17 +198,6 @@ def test_plain_pictures_of_one_file_do_not_end_up_on_both_sides(class_folders: P
         Image.new("RGB", (40, 40), "white").save(class_folders / "metal" / f"white{i}.png")
     findings = prepare([(class_folders, MAIN)], tmp_path / "set", shares=(0.2, 0.2))
     assert len({item.split for item in findings.items if "white" in item.path}) == 1
-
-
-@contextmanager
-def disk_of(size: int) -> Iterator[None]:
-    """As on a full disk, every file ends at this size."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.parametrize("size", [0, 400_000])
@@ -254,6 +265,14 @@ def test_other_pictures_of_an_unknown_class_are_refused_before_reading(
         prepare([(class_folders, MAIN), (other, role)], tmp_path / "set")
 
 
+def test_a_class_in_capitals_elsewhere_is_no_class_of_its_own(class_folders: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.csv"
+    other.write_text("path,label\n1.png,Paper\n")
+    for role in (MAIN, EXTRA):
+        with pytest.raises(DataError, match=r"capitals only: Paper \(.*1\.png\) and paper \("):
+            prepare([(class_folders, MAIN), (other, role)], tmp_path / "set")
+
+
 def only_metal(folder: Path) -> None:
     shutil.rmtree(folder / "paper")
     shutil.rmtree(folder / "plastic")
@@ -273,6 +292,20 @@ def an_empty_class(folder: Path) -> None:
     (folder / "glass").mkdir()
 
 
+def a_class_that_no_bin_takes(folder: Path) -> None:
+    (folder / "paper").rename(folder / "paper: old")
+
+
+def paper_in_capitals_too(folder: Path) -> None:
+    (folder / "Paper").mkdir(exist_ok=True)
+    for path in sorted((folder / "paper").iterdir())[10:]:
+        path.rename(folder / "Paper" / path.name)
+
+
+def an_empty_one_in_capitals(folder: Path) -> None:
+    (folder / "METAL").mkdir(exist_ok=True)
+
+
 def paper_is_damaged(folder: Path) -> None:
     for path in (folder / "paper").iterdir():
         path.write_bytes(b"x")
@@ -290,6 +323,9 @@ def no_pictures(folder: Path) -> None:
         (nine_of_paper, "too few pictures that can be used, at least 10 a class are needed: paper (9)"),
         (three_of_paper, "paper (3)"),
         (an_empty_class, "glass (0)"),
+        (a_class_that_no_bin_takes, "unlike 'paper: old'. A bin could not be corrected or taught with it"),
+        (paper_in_capitals_too, "/Paper/0-010.png) and paper ("),
+        (an_empty_one_in_capitals, "differ in capitals only: METAL (no picture) and metal ("),
         (paper_is_damaged, "paper (0). The first that cannot: "),
         (no_pictures, "no pictures in class folders"),
         (shutil.rmtree, "no such folder or file"),

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from modelrepo import head_for
 from tinymodel import write_tiny_model
 
 from convert import publish
@@ -63,6 +64,29 @@ def test_a_package_is_added_listed_and_withdrawn(run: Run, tmp_path: Path) -> No
     assert "it holds tiny-colours-1.2" in run("withdraw", "tiny-colours-9", fails=1)
     run("withdraw", "tiny-colours-1.2")
     assert "tiny-colours" not in run("list")
+
+
+def test_a_version_that_was_withdrawn_comes_back_as_it_was_or_not_at_all(run: Run, tmp_path: Path) -> None:
+    """Bins that have it would keep theirs, and say that they are up to date."""
+    run("keys")
+    run("add", write_tiny_model(tmp_path / "first", version="1.2"))
+    run("withdraw", "tiny-colours-1.2")
+    other = write_tiny_model(tmp_path / "other", dtype="float32", version="1.2")
+    assert "was there already: raise the version" in run("add", other, fails=1)
+    assert run("add", tmp_path / "first").startswith("tiny-colours-1.2: release 2, ")
+    run("add", write_tiny_model(tmp_path / "next", dtype="float32", version="1.3"))
+
+
+def test_after_a_head_that_was_withdrawn_comes_another(run: Run, tmp_path: Path) -> None:
+    """A head is called by its release, which is given once."""
+    run("keys")
+    model = write_tiny_model(tmp_path / "model")
+    run("add", model)
+    for items, release in ((50, 2), (60, 3)):
+        (tmp_path / "head.npz").write_bytes(head_for(model, items=items))
+        name, _, said = run("add", tmp_path / "head.npz").partition(":")
+        assert said.startswith(f" release {release}, ")
+        run("withdraw", name)
 
 
 def test_a_damaged_model_is_not_published(run: Run, tmp_path: Path) -> None:

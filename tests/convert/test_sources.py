@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from convert.errors import DataError
-from convert.sources import Source, find_sources, folder_labels
+from convert.sources import Source, find_pictures, find_sources, folder_labels
 from convert.split import EXTRA, MAIN, ROBUST
 
 
@@ -31,6 +31,16 @@ def test_folders_give_labels_and_order(tmp_path: Path) -> None:
     ]
     assert folder_labels(given) == {"a c", "b", "empty"}
     assert folder_labels([(tmp_path / "all", EXTRA)]) == set()
+
+
+def test_what_phones_and_browsers_write_is_not_overlooked(tmp_path: Path) -> None:
+    """HEIC cannot be read here, which `prepare` says of each file when it tries; .jfif is a JPEG from the web."""
+    for name in ("IMG_1.HEIC", "2.heif", "download.jfif", "notes.txt"):
+        (tmp_path / "glass" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "glass" / name).touch()
+    found = [source.path.name for source in find_sources([(tmp_path, MAIN)])]
+    assert found == ["2.heif", "IMG_1.HEIC", "download.jfif"]
+    assert [path.name for path in find_pictures(tmp_path)] == ["download.jfif"], "to calibrate on"
 
 
 def test_a_table_names_path_label_and_perhaps_role(tmp_path: Path) -> None:

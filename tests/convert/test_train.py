@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from small_disk import disk_of
 
 from convert import backbones, data, run, train, tune
 from convert.cli import main
-from convert.errors import RecipeError
+from convert.errors import DataError, RecipeError
 from convert.head import class_weights
 from convert.metrics import accuracy
 from convert.predict import predict
 from convert.recipe import Recipe, Teaching, Tune
-from convert.split import TRAIN
+from convert.split import MAIN, TEST, TRAIN, Item
 
 PLAN = Recipe.model_validate(
     {
@@ -171,12 +174,75 @@ def test_mixing_mixes_pictures_and_targets_alike() -> None:
 def test_a_recipe_with_more_epochs_goes_on_and_another_rate_does_not(tmp_path: Path) -> None:
     longer = PLAN.model_copy(update={"tune": PLAN.tune.model_copy(update={"sizes": (32, 48, 48)})})
     other = PLAN.model_copy(update={"tune": PLAN.tune.model_copy(update={"rate": 1e-3})})
-    run.begin(tmp_path, tmp_path, ("a", "b"), PLAN, "first")
-    assert run.begin(tmp_path, tmp_path, ("a", "b"), longer, "second").recipe == longer
+    prepared = tmp_path / "set"
+    prepared.mkdir()
+    data.write_splits(prepared, [])
+    run.begin(tmp_path, prepared, ("a", "b"), PLAN, "first")
+    assert run.begin(tmp_path, prepared, ("a", "b"), longer, "second").recipe == longer
     assert run.load(tmp_path).recipe == longer
     for recipe in (PLAN, other):
         with pytest.raises(RecipeError, match="another recipe"):
-            run.begin(tmp_path, tmp_path, ("a", "b"), recipe, "third")
+            run.begin(tmp_path, prepared, ("a", "b"), recipe, "third")
+
+
+def test_a_run_does_not_go_on_with_a_set_that_was_prepared_anew(tmp_path: Path) -> None:
+    """Its features and checkpoint are of other pictures, some of which may be held out now."""
+    prepared = tmp_path / "set"
+    prepared.mkdir()
+    items = [Item(f"{i}.jpg", "ab"[i % 2], MAIN, f"{i:064}", i, (TRAIN, TEST)[i // 2]) for i in range(4)]
+    data.write_splits(prepared, items)
+    run.begin(tmp_path, prepared, ("a", "b"), PLAN, "first")
+    data.write_splits(prepared, [replace(item, path=f"elsewhere/{item.path}") for item in items])
+    run.begin(tmp_path, prepared, ("a", "b"), PLAN, "the same pictures")
+    data.write_splits(prepared, [replace(item, split={TRAIN: TEST, TEST: TRAIN}[item.split]) for item in items])
+    with pytest.raises(RecipeError, match="prepared anew"):
+        run.begin(tmp_path, prepared, ("a", "b"), PLAN, "dealt anew")
+
+
+def test_a_run_does_not_go_on_without_its_teacher(tmp_path: Path) -> None:
+    prepared, teacher = tmp_path / "set", tmp_path / "teacher.keras"
+    prepared.mkdir()
+    data.write_splits(prepared, [])
+    run.begin(tmp_path, prepared, ("a", "b"), PLAN, "first", teacher=teacher)
+    assert run.begin(tmp_path, prepared, ("a", "b"), PLAN, "again", teacher=teacher).command == "first"
+    for other in (None, tmp_path / "another.keras"):
+        with pytest.raises(RecipeError, match="another teacher"):
+            run.begin(tmp_path, prepared, ("a", "b"), PLAN, "second", teacher=other)
+
+
+def test_a_set_that_holds_out_what_a_run_was_trained_on_does_not_measure_it(small_set: Path, tmp_path: Path) -> None:
+    prepared = Path(shutil.copytree(small_set, tmp_path / "set"))
+    run.begin(tmp_path / "run", prepared, data.load(prepared).labels, PLAN, "train")
+    assert run.load(tmp_path / "run").pictures().items
+    swapped = {TRAIN: TEST, TEST: TRAIN}
+    items = [
+        replace(item, split=swapped.get(item.split, item.split)) for item in data.read_splits(prepared / "splits.csv")
+    ]
+    data.write_splits(prepared, items)
+    with pytest.raises(DataError, match=r"was trained on \d+ pictures that the set holds out, first .* --keep .*run"):
+        run.load(tmp_path / "run").pictures()
+
+
+def test_what_the_weights_were_trained_on_is_not_held_out(
+    small_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run.begin(tmp_path / "run", small_set, data.load(small_set).labels, PLAN, "train")
+    (tmp_path / "run" / run.MODEL).touch()
+    items = data.read_splits(small_set / data.SPLITS)
+    data.write_splits(tmp_path / "run", [replace(item, split=TRAIN) for item in items])
+    words = ["train", str(small_set), "--weights", str(tmp_path / "run" / run.MODEL), "--out", str(tmp_path / "next")]
+    assert main(words) == 1
+    assert "was trained on" in capsys.readouterr().err
+    assert not (tmp_path / "next").exists()
+
+
+def test_a_full_disk_does_not_cost_a_run_what_it_has(tmp_path: Path) -> None:
+    longer = PLAN.model_copy(update={"tune": PLAN.tune.model_copy(update={"sizes": (32, 48, 48)})})
+    data.write_splits(tmp_path, [])
+    run.begin(tmp_path / "run", tmp_path, ("a", "b"), PLAN, "first")
+    with disk_of(100), pytest.raises(RecipeError, match=r"File too large\. Make room"):
+        run.begin(tmp_path / "run", tmp_path, ("a", "b"), longer, "second")
+    assert run.load(tmp_path / "run").recipe == PLAN
 
 
 def test_the_rate_stays_level_and_then_falls() -> None:

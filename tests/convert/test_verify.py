@@ -95,6 +95,11 @@ def test_the_figures(model: Path, samples: tuple[Sample, ...]) -> None:
     assert (found.main.float_model, found.robustness, found.unknown, found.sources) == (None, None, None, ())
 
 
+def test_what_no_bin_was_asked_cannot_be_compared(model: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(_words(model, data, "--before", str(model))) != 0
+    assert "no picture of the test part is from a bin" in capsys.readouterr().err
+
+
 def test_each_bin_is_judged_by_itself_and_against_an_earlier_model(
     model: Path, samples: tuple[Sample, ...], tmp_path: Path
 ) -> None:
