@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from edge import chosen, config, fittings, loop
 from edge.adapters import firmware, lessons, pi_health
@@ -16,16 +17,16 @@ from edge.adapters.capturing import Capturing
 from edge.adapters.cooling import CoolingCamera
 from edge.adapters.flaps import GpioFlaps, debug_pulse, show_pulse
 from edge.adapters.lessons import Lessons
+from edge.adapters.memory import give_back
 from edge.adapters.model_keeper import ModelKeeper
 from edge.adapters.model_store import ModelStore
 from edge.adapters.model_watch import ModelWatch
 from edge.adapters.sqlite_outbox import SqliteOutbox, read_outbox
 from edge.adapters.systemd_notify import SystemdNotifier
-from edge.classify import Judge, expand, verdicts
+from edge.classify import expand, verdicts
 from edge.config import Settings
 from edge.delivery import Delivery
-from edge.errors import ConfigError, FlapError, SmartBinError
-from edge.manifest import Manifest
+from edge.errors import ConfigError, FlapError, OutboxError, SmartBinError
 from edge.model import FlapReport, ModelId
 from edge.parts import Clock, Parts
 from edge.ports import Observer, Publisher, Stored
@@ -39,12 +40,13 @@ from edge.wire import state_json
 DRAIN_S = 10.0  # after a replay has ended: how long the broker may take to acknowledge the last events
 
 
-LAST_ACK_S = 0.5  # after a stop signal: what was just published gets a chance to be acknowledged
+LAST_ACK_S = 0.3  # after a stop signal: what was just published gets a chance to be acknowledged
 
 
 POLL_S = 0.02
 
 
+T = TypeVar("T")
 MakeObserver = Callable[[Callable[[], BinState]], Observer]
 
 
@@ -88,7 +90,11 @@ def run(
                     parts.reporter.ready()
                     wanted = sort(parts, settings, should_stop, reload, keeper)
                     state = parts.reporter.state
+                del parts
+                if wanted is not None:
+                    give_back()  # before there are new ones, not some day
             except SmartBinError as error:
+                keeper.ended()  # what was wrong with the model it has dealt with itself
                 if wanted is settings or state is None:
                     raise
                 wanted, state = settings, with_fault(state, rejected(str(error)))
@@ -106,11 +112,11 @@ def sort(
         return reload.wanted(settings, parts.reporter) or another
 
     loop.run(parts, should_stop, between_items)
+    keeper.ended()
     if (other := reload.take()) is not None:
         return other
     if another and not should_stop():
         return settings
-    keeper.ended()
     parts.notifier.stopping()
     parts.reporter.stopped(time.monotonic())
     if settings.mqtt.enabled:
@@ -136,32 +142,38 @@ def opened(
     Raises ConfigError, HardwareError, ModelError, PublishError.
     """
     with ExitStack() as stack:
+
+        def entered(part: AbstractContextManager[T]) -> T:
+            # each may take seconds, and all of them together longer than the watchdog waits
+            stack.callback(notifier.progress)
+            opened_part = stack.enter_context(part)
+            notifier.progress()
+            return opened_part
+
         settings, opened_model = chosen.open_chosen(settings, keeper)
         keeper.watch_head(chosen.heads_of(settings, opened_model.manifest).chosen)
         classifier, head, no_head = chosen.with_head(settings, opened_model)
-        stack.enter_context(closing(classifier))
+        entered(closing(classifier))
         model = classifier.manifest
         policy = chosen.policy_for(settings, model)
-        camera = stack.enter_context(closing(fittings.camera_for(settings)))
+        camera = entered(closing(fittings.camera_for(settings)))
         camera.open()
-        publisher = stack.enter_context(closing(fittings.publisher_for(settings)))
-        # the pins are taken last and given back first: at rest before anything else ends
-        pins = stack.enter_context(fittings.pins_for(settings))
-        trigger = stack.enter_context(closing(fittings.trigger_for(settings, pins)))
-        guard = stack.enter_context(fittings.guard_for(settings, pins))
-        log_pulse = show_pulse if show_pulses else debug_pulse
-        flap = stack.enter_context(
-            closing(GpioFlaps(fittings.flap_settings(settings), pins, log=log_pulse, guard=guard))
-        )
-        gauges = stack.enter_context(closing(fittings.gauges_for(settings, pins)))
+        publisher = entered(closing(fittings.publisher_for(settings)))
         delivery = Delivery(outbox, publisher)
-        web = [stack.enter_context(closing(child)) for child in fittings.web_for(settings)]
-        captures = [stack.enter_context(closing(capturing)) for capturing in fittings.capturing_for(settings, model)]
-        updates = next((stack.enter_context(closing(child)) for child in fittings.updates_for(settings)), None)
-        shadows = [
-            stack.enter_context(closing(shadow))
-            for shadow in fittings.shadows_for(settings, model, policy, keeper, head)
-        ]
+        web = [entered(closing(child)) for child in fittings.web_for(settings)]
+        captures = [entered(closing(capturing)) for capturing in fittings.capturing_for(settings, model)]
+        updates = next((entered(closing(child)) for child in fittings.updates_for(settings)), None)
+        shadows = [entered(closing(shadow)) for shadow in fittings.shadows_for(settings, model, policy, keeper, head)]
+        kept = entered(closing(fittings.keeper_for(settings, model)))
+        # the pins are taken last and given back first, the flaps before all: at rest before anything else ends
+        pins = entered(fittings.pins_for(settings))
+        trigger = entered(closing(fittings.trigger_for(settings, pins)))
+        guard = entered(fittings.guard_for(settings, pins))
+        gauges = entered(closing(fittings.gauges_for(settings, pins)))
+        log_pulse = show_pulse if show_pulses else debug_pulse
+        flap = entered(
+            closing(GpioFlaps(fittings.flap_settings(settings), pins, sleep=notifier.wait, log=log_pulse, guard=guard))
+        )
         reporter = Reporter(
             first_state(settings, model.id, before),
             publish=lambda state: tell(state_json(state), delivery.publish_state, *(child.state for child in web)),
@@ -190,7 +202,7 @@ def opened(
             observers=[*web, *captures, *shadows, *(make(lambda: reporter.state) for make in make_observers)],
             inbox=fittings.inbox_for(settings, publisher, web),
             ask_reload=lambda: (reload or never()).ask(settings, reporter),
-            keeper=stack.enter_context(closing(fittings.keeper_for(settings, model))),
+            keeper=kept,
             corrected=[*(child.corrected for child in web), *(capturing.corrected for capturing in captures)],
             ask_update=updates.begin if updates else None,
             teach=lambda: taught.begin(settings.model_dump_json()),
@@ -232,33 +244,25 @@ def drain(delivery: Delivery, at_most_s: float, should_stop: Callable[[], bool])
     while not delivery.drained and time.monotonic() < deadline_s:
         if should_stop():
             deadline_s = min(deadline_s, time.monotonic() + LAST_ACK_S)
-        delivery.tick(time.monotonic())
+        with suppress(OutboxError):  # told already; what is on disk goes out at the next start
+            delivery.tick(time.monotonic())
         time.sleep(POLL_S)
 
 
 def classify(settings: Settings, paths: Sequence[Path], *, taught: bool = False) -> Iterator[Verdict]:
     """One verdict an image, in input order. Raises ImageError for a folder without one, ModelError."""
     files = expand(paths)
-    with judge(settings, taught=taught) as (asked, _):
-        yield from verdicts(files, asked)
-
-
-@contextmanager
-def judge(settings: Settings, *, taught: bool = False) -> Iterator[tuple[Judge, Manifest]]:
-    """What answers on single pictures, and its model. taught: as the bin of these settings was.
-
-    Raises ModelError, ConfigError.
-    """
-    opened = chosen.open_classifier(settings)
-    with closing(chosen.with_head(settings, opened)[0] if taught else opened) as classifier:
-        model = classifier.manifest
-        yield Judge(classifier, chosen.policy_for(settings, model), model.id, model.input.crop_margin), model
+    with chosen.judge(settings, taught=taught) as (judge, _):
+        yield from verdicts(files, judge)
 
 
 def checked_config(path: Path, environ: Mapping[str, str]) -> Settings:
     """The settings at `path`, checked against the model they name. Raises ConfigError, ModelError."""
     settings = config.load(path, environ)
-    chosen.checked_model(chosen.chosen_model(settings))
+    try:
+        chosen.checked_model(chosen.chosen_model(settings))
+    except ConfigError as error:
+        raise ConfigError([f"{path}: {problem}" for problem in error.problems]) from error
     return settings
 
 

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import partial
+from operator import attrgetter
 
 from edge import chosen, fittings
-from edge.adapters import pi_health
+from edge.adapters import certificates, pi_health
 from edge.adapters.broker_probe import probe
+from edge.adapters.broker_settings import BrokerSettings
 from edge.adapters.fill_gauges import PING_EVERY_S, Sensor, several, ultrasonic
+from edge.adapters.listening import listen
+from edge.adapters.password_file import read_password
 from edge.adapters.pins import claim, gpio_errors
 from edge.config import Settings
 from edge.doctor import Check
+from edge.doctor_certificates import Role, Validity, check_certificates
 from edge.doctor_checks import (
     check_broker,
     check_camera,
@@ -22,6 +28,7 @@ from edge.doctor_checks import (
     check_gpio,
     check_memory_limit,
     check_model,
+    check_page,
     check_power,
     check_storage,
     check_temperature,
@@ -47,6 +54,8 @@ def checks_for(settings: Settings) -> list[Check]:
         _gpio(settings),
         *_sensors(settings),
         _broker(settings),
+        *_certificates(settings),
+        _page(settings),
         check_clock(pi_health.clock_synced),
         check_disk(settings.outbox.path, settings.outbox.max_mb, pi_health.disk_free_mb, pi_health.writable),
         check_storage(settings.outbox.path, pi_health.file_system),
@@ -111,6 +120,33 @@ def _broker(settings: Settings) -> Check:
     if not settings.mqtt.enabled:
         return skipped("broker", "skipped: mqtt.enabled is false; events stay in the outbox")
     return check_broker(lambda: probe(fittings.broker_settings(settings)))
+
+
+def _page(settings: Settings) -> Check:
+    web = settings.web
+    if not web.enabled:
+        return skipped("page", "skipped: web.enabled is false")
+    address = f"{web.host}:{web.port}"
+    file = web.password_file
+    password = partial(read_password, file) if file is not None else lambda: None
+    return check_page(lambda: listen(web.host, web.port, "web.port"), address, password)
+
+
+def _certificates(settings: Settings) -> Iterator[Check]:
+    """Where TLS wants them."""
+    if settings.mqtt.enabled and settings.mqtt.tls:
+        broker = fittings.broker_settings(settings)
+        yield check_certificates(lambda: _validities(broker), partial(datetime.now, UTC), pi_health.clock_synced)
+
+
+def _validities(broker: BrokerSettings) -> Iterator[tuple[Role, Validity]]:
+    yield from ((Role.BROKER, shown) for shown in certificates.of_broker(broker))
+    # old and new lie in there while the authority is changed; the newest tells whether that was done
+    if broker.ca_file is not None and (held := certificates.of_file(broker.ca_file)):
+        yield Role.AUTHORITY, max(held, key=attrgetter("end"))
+    # those between it and the authority lie in there too; none may be expired
+    if broker.cert_file is not None and (chain := certificates.of_file(broker.cert_file)):
+        yield Role.OWN, min(chain, key=attrgetter("end"))
 
 
 def _power() -> tuple[tuple[str, ...], tuple[str, ...]] | None:

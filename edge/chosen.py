@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from edge.adapters.head_store import HeadStore
 from edge.adapters.litert import LiteRtClassifier
 from edge.adapters.model_keeper import ModelKeeper
 from edge.adapters.model_store import ModelStore
+from edge.classify import Judge
 from edge.config import Settings
 from edge.decision import Policy
 from edge.errors import ConfigError, ModelError, SmartBinError
@@ -22,6 +24,12 @@ from edge.model_choice import SHIPPED
 from edge.taught import TaughtClassifier
 
 NO_HEAD = "head {number} does not answer, the model's own layer does: {error}"
+
+NO_COMPARTMENT = "no compartment of the demo takes {labels}: shown as {name}; --config names a file with your own"
+OTHER_STATISTICS = (
+    "{folder}: what it tells unknown things by is of {of} features, the model gives {gives}. "
+    "Package the model again with `smartbin-convert package`."
+)
 
 
 def untaught_labels(settings: Settings) -> Sequence[str]:
@@ -42,6 +50,20 @@ def chosen_model(settings: Settings) -> Settings:
 def with_model(settings: Settings, folder: Path) -> Settings:
     """The same settings with another model folder."""
     return settings.model_copy(update={"model": settings.model.model_copy(update={"path": folder})})
+
+
+def to_try(settings: Settings, folder: Path, say: Callable[[str], None]) -> Settings:
+    """The demo's settings with a model of any classes: those that no compartment takes go into the default one.
+
+    Raises ModelError.
+    """
+    homeless = [label for label in manifest.load(folder).labels if label not in settings.routes]
+    name = settings.default_compartment
+    taking = settings.compartments[name]
+    if homeless:
+        say(NO_COMPARTMENT.format(labels=", ".join(homeless), name=name))
+    more = taking.model_copy(update={"labels": (*taking.labels, *homeless)})
+    return with_model(settings, folder).model_copy(update={"compartments": {**settings.compartments, name: more}})
 
 
 def use_model(settings: Settings, wanted: str) -> None:
@@ -72,15 +94,9 @@ def open_chosen(settings: Settings, keeper: ModelKeeper) -> tuple[Settings, Lite
 
 
 def open_package(settings: Settings, folder: Path) -> tuple[Settings, LiteRtClassifier]:
-    """An installed one, all of it, and the settings with its path. Raises ModelError, ConfigError."""
+    """An installed one, and the settings with its path. Raises ModelError, ConfigError."""
     with_it = with_model(settings, folder)
-    classifier = open_classifier(with_it)
-    try:
-        manifest.load_novelty(folder, classifier.manifest)
-    except ModelError:
-        classifier.close()
-        raise
-    return with_it, classifier
+    return with_it, open_classifier(with_it)
 
 
 def with_head(
@@ -103,6 +119,18 @@ def with_head(
         return classifier, None, NO_HEAD.format(number=number, error=error)
 
 
+@contextmanager
+def judge(settings: Settings, *, taught: bool = False) -> Iterator[tuple[Judge, Manifest]]:
+    """What answers on single pictures, and its model. taught: as the bin of these settings was.
+
+    Raises ModelError, ConfigError.
+    """
+    opened = open_classifier(settings)
+    with closing(with_head(settings, opened)[0] if taught else opened) as classifier:
+        model = classifier.manifest
+        yield Judge(classifier, policy_for(settings, model), model.id, model.input.crop_margin), model
+
+
 def heads_of(settings: Settings, model: Manifest) -> HeadStore:
     """The heads that were taught to this model here."""
     return HeadStore(settings.heads_folder, model.sha256)
@@ -110,10 +138,15 @@ def heads_of(settings: Settings, model: Manifest) -> HeadStore:
 
 def open_classifier(settings: Settings) -> LiteRtClassifier:
     """Load and warm up the model. Raises ModelError, ConfigError when its labels are not all routed."""
-    classifier = LiteRtClassifier(settings.model.path, settings.model.threads)
+    folder = settings.model.path
+    classifier = LiteRtClassifier(folder, settings.model.threads)
+    model = classifier.manifest
     try:
-        check_labels(settings, classifier.manifest.labels)
-    except ConfigError:
+        check_labels(settings, model.labels)
+        strange, gives = manifest.load_novelty(folder, model), classifier.features
+        if strange is not None and (of := len(strange.statistics.basis)) != gives:
+            raise ModelError(OTHER_STATISTICS.format(folder=folder, of=of, gives=gives))
+    except (ConfigError, ModelError):
         classifier.close()
         raise
     return classifier
@@ -133,6 +166,16 @@ def check_labels(settings: Settings, labels: Sequence[str]) -> None:
         raise ConfigError(problems)
 
 
+def _costs(settings: Settings) -> Mapping[str, Mapping[str, float]]:
+    """Without those of compartments that take no label (yet): nothing belongs there, and nothing is sent there."""
+    taking = {*settings.routes.values(), settings.default_compartment}
+    return {
+        true: {name: cost for name, cost in row.items() if name in taking}
+        for true, row in settings.policy.costs.items()
+        if true in taking
+    }
+
+
 def policy_for(settings: Settings, model: Manifest) -> Policy:
     """What the configuration and the model say about deciding. Raises ModelError: its statistics cannot be read."""
     return Policy(
@@ -141,7 +184,7 @@ def policy_for(settings: Settings, model: Manifest) -> Policy:
         default=settings.default_compartment,
         temperature=model.temperature,
         abstain_below=settings.policy.abstain_below,
-        costs=settings.policy.costs,
+        costs=_costs(settings),
         novelty=manifest.load_novelty(settings.model.path, model) if settings.policy.unknown else None,
         unknown_above=settings.policy.unknown_above,
     )

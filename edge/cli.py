@@ -6,20 +6,21 @@ Exit codes: 0 fine, 1 an image was rejected or the disk failed, 2 configuration,
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import logging
 import os
-import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TextIO
 
 from rich.console import Console
 
 from edge import app, checkup, chosen, config, demo, doctor, fittings, logs, models_command, teach_command, watching
+from edge.adapters.signals import end_as_if_interrupted, reload_asked, stop_asked
 from edge.bench import command as bench
 from edge.bench import plot, report
 from edge.config import Settings
@@ -65,10 +66,28 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        # the reader (head, less) has what it wanted; without this Python complains once more at its exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        gone = _nobody_reads(error)
+        if not gone:
+            raise
+        for stream in gone:  # without this Python complains once more at its exit
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         return 0
+
+
+def _nobody_reads(error: OSError) -> list[TextIO]:
+    """What nobody reads any more: the reader (head, less) has what it wanted, or the terminal was closed."""
+    if isinstance(error, BrokenPipeError):
+        return [sys.stdout]
+    return [stream for stream in (sys.stdout, sys.stderr) if error.errno == errno.EIO and _is_closed_terminal(stream)]
+
+
+def _is_closed_terminal(stream: TextIO) -> bool:
+    try:
+        os.get_terminal_size(stream.fileno())
+    except OSError as error:
+        return error.errno == errno.EIO  # a file or a pipe says ENOTTY
+    return False
 
 
 def argument_parser() -> argparse.ArgumentParser:
@@ -104,7 +123,12 @@ def argument_parser() -> argparse.ArgumentParser:
     check = _add(commands, "check-config", _check_config, "report every mistake in the configuration at once")
     _config(check)
 
-    inspect = _add(commands, "doctor", _doctor, "check camera, model, pins, broker, clock, disk, power; with remedies")
+    inspect = _add(
+        commands,
+        "doctor",
+        _doctor,
+        "check camera, model, pins, broker, certificates, clock, disk, power; with remedies",
+    )
     inspect.add_argument("--json", action="store_true", help="one JSON object a line")
     _config(inspect)
 
@@ -177,8 +201,8 @@ def _config(parser: argparse.ArgumentParser, default: Path | None = DEFAULT_CONF
 
 
 def _run(args: argparse.Namespace) -> int:
-    reload = Reload(_reload_signal(), lambda: app.checked_config(args.config, os.environ))
-    app.run(config.load(args.config, os.environ), os.environ, _stop_signal(), reload=reload)
+    reload = Reload(reload_asked(), lambda: app.checked_config(args.config, os.environ))
+    app.run(config.load(args.config, os.environ), os.environ, stop_asked(), reload=reload)
     return 0
 
 
@@ -188,12 +212,12 @@ def _demo(args: argparse.Namespace) -> int:
     wishes = demo.Wishes(
         images=args.images,
         camera=args.camera,
-        model=args.model,
+        model=_folder(args.model) if args.model is not None else None,
         plain=args.plain or not sys.stdout.isatty(),
         fast=args.fast,
         loop=args.loop,
     )
-    demo.run(wishes, os.environ, _stop_signal())
+    demo.run(wishes, os.environ, stop_asked())
     return 0
 
 
@@ -208,9 +232,18 @@ def _classify(args: argparse.Namespace) -> int:
 def _settings_with_model(args: argparse.Namespace) -> Settings:
     environ = dict(os.environ)
     if args.model is not None:
-        environ[f"{config.ENV_PREFIX}MODEL__PATH"] = str(args.model.resolve())
+        environ[f"{config.ENV_PREFIX}MODEL__PATH"] = str(_folder(args.model).resolve())
     settings = config.load(args.config or demo.CONFIG, environ)
+    if args.model is not None and args.config is None:
+        return chosen.to_try(settings, settings.model.path, lambda text: print(f"smartbin: {text}", file=sys.stderr))
     return chosen.chosen_model(settings) if _with_head(args) else settings
+
+
+def _folder(model: Path) -> Path:
+    """What --model names. Raises ConfigError: before the configuration is said to name it."""
+    if not model.is_dir():
+        raise ConfigError([f"--model: {model} is no folder; name the one that holds model.json"])
+    return model
 
 
 def _with_head(args: argparse.Namespace) -> bool:
@@ -224,7 +257,7 @@ def _serve(args: argparse.Namespace) -> int:
     if not (args.rate > 0 and 0 <= args.port <= 65535):
         raise ConfigError(["--rate must be above 0, --port between 0 and 65535"])
     wishes = web.Wishes(args.host, args.port, args.rate, args.password_file)
-    with app.judge(_settings_with_model(args), taught=_with_head(args)) as (judge, model):
+    with chosen.judge(_settings_with_model(args), taught=_with_head(args)) as (judge, model):
         web.run(wishes, judge, model, lambda text: print(text, flush=True))
     return 0
 
@@ -234,9 +267,9 @@ def _watch(args: argparse.Namespace) -> int:
     host, port = args.host or settings.host, args.port or settings.port
     chosen = replace(settings, bin_id=args.bin, host=host, port=port)
     if args.plain or not sys.stdout.isatty():
-        watching.follow(chosen, lambda line: print(line, flush=True), _stop_signal())
+        watching.follow(chosen, lambda line: print(line, flush=True), stop_asked())
     else:
-        watching.show(chosen, Console(), _stop_signal())
+        watching.show(chosen, Console(), stop_asked())
     return 0
 
 
@@ -245,7 +278,7 @@ def _check_config(args: argparse.Namespace) -> int:
     routes = "; ".join(f"{name}: {', '.join(c.labels) or 'nothing'}" for name, c in settings.compartments.items())
     for label in chosen.untaught_labels(settings):
         print(f"{label}: the model does not know it yet; show the bin some (/teach on its page), then `smartbin teach`")
-    print(f"{args.config}: fine.\n{routes}\nunsure or {settings.default_compartment}: {settings.default_compartment}")
+    print(f"{args.config}: fine.\n{routes}\nunsure: {settings.default_compartment}")
     return 0
 
 
@@ -280,6 +313,7 @@ def _whole(text: str) -> int:
 
 
 def _flap(args: argparse.Namespace) -> int:
+    end_as_if_interrupted()
     report = app.move_flap(config.load(args.config, os.environ), args.compartment)
     print(f"{args.compartment}: moved and back at rest in {report.ms:.0f} ms")
     return 0
@@ -289,31 +323,3 @@ def _events(args: argparse.Namespace) -> int:
     for stored in app.waiting_events(config.load(args.config, os.environ), args.limit):
         print(stored.payload.decode() if args.json else event_line(parse_event(stored.payload)))
     return 0
-
-
-def _stop_signal() -> Callable[[], bool]:
-    """SIGTERM and SIGINT ask for a clean stop; a second SIGINT ends the program the hard way."""
-    stop = threading.Event()
-
-    def ask(number: int, _: object) -> None:
-        if stop.is_set() and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        stop.set()
-
-    signal.signal(signal.SIGTERM, ask)
-    signal.signal(signal.SIGINT, ask)
-    return stop.is_set
-
-
-def _reload_signal() -> Callable[[], bool]:
-    """SIGHUP asks for a reload. Not at a terminal: there it says that the terminal is gone, and ends the program."""
-    asked = threading.Event()
-
-    def take() -> bool:
-        was_asked = asked.is_set()
-        asked.clear()
-        return was_asked
-
-    if not sys.stderr.isatty():
-        signal.signal(signal.SIGHUP, lambda *_: asked.set())
-    return take

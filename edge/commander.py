@@ -25,13 +25,15 @@ from edge.commands import (
 )
 from edge.errors import ModelError, OutboxError, SiteError, SmartBinError
 from edge.logs import fields
-from edge.model import Box, Correction, Frame, Prediction
+from edge.model import Box, Correction, Frame, Phase, Prediction
 from edge.parts import Parts
 from edge.ports import Inbox
 from edge.snapshot import jpeg
 from edge.wire import state_json
 
 log = logging.getLogger(__name__)
+
+REPLY_S = 5.0  # who cannot be answered by then asks again; others wait, the page among them
 
 NO_PICTURES = "mqtt.pictures is false in the bin's configuration"
 NO_FRAME = "the camera delivers no picture; the faults in `state` say more"
@@ -50,8 +52,8 @@ class Worker(Protocol):
         """Whether no item is being voted on, falling, stuck, or waiting for the disk, and the door is closed."""
 
     @property
-    def tray_empty(self) -> bool:
-        """Whether the last frame showed an empty tray."""
+    def phase(self) -> Phase | None:
+        """What the last frame showed; None while the camera does not deliver."""
 
     @property
     def frame(self) -> Frame | None:
@@ -74,12 +76,16 @@ class Commander:
         self._compartments = sorted({*parts.policy.routes.values(), parts.policy.default})
         self._guard = admission.begin(parts.clock.monotonic_s())
         self._due: Answer | None = None
+        self._due_s = 0.0
 
     def tick(self) -> None:
         """Called for every frame. Returns at once, or when a flap that was to move has moved."""
+        monotonic_s = self._parts.clock.monotonic_s
         if self._due is None:
-            self._due = self._next()
-        if self._due is not None and self._inbox.reply(self._due.command, state_json(self._due)):
+            self._due, self._due_s = self._next(), monotonic_s()
+        if self._due is None:
+            return
+        if self._inbox.reply(self._due.command, state_json(self._due)) or monotonic_s() - self._due_s > REPLY_S:
             self._due = None
 
     def _next(self) -> Answer | None:
@@ -96,7 +102,7 @@ class Commander:
 
     def _carry_out(self, command: Command) -> Answer:
         request, reporter = command.request, self._parts.reporter
-        situation = Situation(self._worker.idle, reporter.state.paused, self._worker.tray_empty)
+        situation = Situation(self._worker.idle, reporter.state.paused, self._worker.phase)
         answer = objection(command, situation, self._compartments)
         if answer is not None:
             return answer
@@ -136,6 +142,7 @@ class Commander:
         except OutboxError as error:
             return refused("correct", request.id, Refusal.FAILED, str(error))
         parts.delivery.notify()
+        parts.reporter.corrected()
         for hear in parts.corrected:
             hear(said)
         return Answer("correct", request.id, ok=True)

@@ -10,6 +10,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from edge.model import Phase
 from edge.site_item import ITEM_ID, checked_label
 from edge.state import BinState
 
@@ -49,7 +50,7 @@ class EmptiedRequest(Request):
 
 
 class TeachItemRequest(Request):
-    """teach-item: keep what lies on the tray now, with this label; nothing moves. The bin must be paused."""
+    """teach-item: keep what lies still on the tray now, with this label; nothing moves. The bin must be paused."""
 
     label: Annotated[str, Field(min_length=1, max_length=60), AfterValidator(checked_label)]
 
@@ -108,6 +109,13 @@ DOES = {
 }
 
 
+_NOT_SETTLED = {
+    Phase.EMPTY: "nothing lies on the tray; put an item there",
+    Phase.MOVING: "the item does not lie still yet; take your hand away and ask again",
+    Phase.LEARNING: "the light has just changed, or the camera shows no tray; ask again",
+}
+
+
 class Refusal(StrEnum):
     """Why a command was not carried out, by names that do not change."""
 
@@ -147,11 +155,11 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """idle: no item is being voted on, falling or stuck. tray_empty: as last seen."""
+    """idle: no item is being voted on, falling or stuck. phase: of the last frame; None without one."""
 
     idle: bool
     paused: bool
-    tray_empty: bool
+    phase: Phase | None
 
 
 def well_named(name: str) -> str:
@@ -183,7 +191,7 @@ def objection(command: Command, now: Situation, compartments: Collection[str]) -
         return None
     if not now.idle:
         return refused(command.name, request.id, Refusal.BUSY, "an item is on its way, or the door is open; ask again")
-    if not (now.paused or now.tray_empty):
+    if not (now.paused or now.phase is Phase.EMPTY):
         return refused(
             command.name, request.id, Refusal.BUSY, "something lies on the tray; take it away, or pause first"
         )
@@ -195,7 +203,8 @@ def _not_teachable(now: Situation) -> str | None:
         return "pause first: a bin at work would sort the item"
     if not now.idle:
         return "an item is on its way, or the door is open; ask again"
-    return "nothing lies on the tray; put an item there" if now.tray_empty else None
+    # only of what lies still it is known where: the rest of the picture, a hand in it, is nobody's to keep
+    return None if now.phase is None else _NOT_SETTLED.get(now.phase)
 
 
 def refused(name: str, request_id: str | None, refusal: Refusal, message: str) -> Answer:

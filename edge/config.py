@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError
 
 from edge.errors import ConfigError
 from edge.settings.learning import CaptureSettings, UpdateSettings
-from edge.settings.mistakes import across, explained
+from edge.settings.mistakes import across, explained, not_toml
 from edge.settings.moving import ChuteSettings, Compartments, FlapsSettings
 from edge.settings.section import Section
 from edge.settings.seeing import CameraSettings, ModelSettings, PolicySettings, TriggerSettings
@@ -23,6 +23,8 @@ from edge.settings.sensors import DoorSettings, FillSettings
 from edge.settings.telling import BinSettings, MqttSettings, OutboxSettings, WebSettings
 
 ENV_PREFIX = "SMARTBIN_"
+MOST_MEANT = 100  # mistakes for which is looked what was meant
+NO_TOML = (ValueError, RecursionError)  # beside its own error, of a number too long and of brackets too deep
 
 
 class Settings(Section):
@@ -74,6 +76,12 @@ def load(path: Path, environ: Mapping[str, str], labels: Sequence[str] | None = 
     """Read and check the file at `path`. Raises ConfigError with every problem found."""
     try:
         text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ConfigError([f"{path}: there is no such file; name yours with --config"]) from error
+    except PermissionError as error:
+        raise ConfigError(
+            [f"{path}: you may not read it; run this with sudo, or name another with --config"]
+        ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError([f"{path}: cannot be read ({error}); name the file with --config"]) from error
     return parse(text, environ, base=path.resolve().parent, name=str(path), labels=labels)
@@ -90,15 +98,18 @@ def parse(
     """TOML text -> Settings. `labels`: the model's, where known, to check that each is routed once."""
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError([f"{name}: not valid TOML: {error}"]) from error
+    except NO_TOML as error:
+        raise ConfigError([f"{name}: {not_toml(text, error)}"]) from error
     problems: list[str] = []
     merged = _with_environment(table, environ, problems)
     settings = None
     try:
         settings = Settings.model_validate(merged, context={"base": base})
     except ValidationError as error:
-        problems += [explained(detail) for detail in error.errors(include_url=False)]
+        # of a file that is none of ours: a bin that reloads it must not look for 10,000 words meanwhile
+        schema = Settings.model_json_schema() if error.error_count() <= MOST_MEANT else {}
+        found = [explained(detail, schema) for detail in error.errors(include_url=False)]
+        problems += dict.fromkeys(found)  # a list with four wrong numbers has one mistake
     problems += across(merged)
     if settings is not None and labels is not None:
         problems += route_problems(settings, labels)
@@ -149,5 +160,5 @@ def _environment_value(text: str) -> Any:
     """A TOML value where the text is one (8883, true, [0, 1]), else the text itself."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except NO_TOML:
         return text

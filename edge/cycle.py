@@ -1,10 +1,13 @@
 """The life of one item on the tray: vote, drop, wait until the tray is empty, try again, call it a jam. Pure.
 
 ARMED --settled--> VOTING --(loop: dropped)--> DROPPED --empty--> ARMED
-                                                 | still occupied after clear_s
+                                                 | still occupied after clear_s, and still
                                                RETRIED --empty--> ARMED
                                                  | still occupied after clear_s
                                                 STUCK  --empty--> ARMED
+
+A drop after which the camera was away has no second try: what lies there then may be another item. Nor has one after
+which nothing lies still for a minute: that is a jam, too.
 """
 
 from __future__ import annotations
@@ -13,6 +16,8 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from edge.model import Phase, Signal
+
+HAND_S = 60.0  # who reaches in is gone by then: what is there for longer is no hand
 
 
 class Stage(Enum):
@@ -31,8 +36,8 @@ class Action(Enum):
     WAIT = auto()
     VOTE = auto()
     FORGET = auto()  # the item moved or left during the vote: its votes are void
-    RETRY = auto()  # it did not fall: drop again
-    JAM = auto()  # it did not fall at the second try either
+    RETRY = auto()  # it did not fall, and lies still: drop again what goes the same way
+    JAM = auto()  # it did not fall, and there is no other try
     CLEAR = auto()  # the tray is empty after a drop: the item is done
 
 
@@ -54,6 +59,10 @@ def step(cycle: Cycle, signal: Signal, at_s: float, clear_s: float) -> tuple[Cyc
         return replace(cycle, since_s=at_s), Action.WAIT
     if cycle.stage is Stage.STUCK or at_s - cycle.since_s < clear_s:
         return cycle, Action.WAIT
+    if cycle.stage is Stage.DROPPED and signal.phase is not Phase.SETTLED:
+        # what moves may be a hand: nothing moves under it, at the second try either
+        for_long = at_s - cycle.since_s > clear_s + HAND_S
+        return _jam() if for_long and signal.phase is Phase.MOVING else (cycle, Action.WAIT)
     return _still_there(cycle)
 
 
@@ -67,6 +76,11 @@ def stuck(cycle: Cycle) -> Cycle:
     return replace(cycle, stage=Stage.STUCK, since_s=None)
 
 
+def unseen(cycle: Cycle) -> Cycle:
+    """The camera, or what says that something lies there, is away."""
+    return Cycle(Stage.RETRIED) if cycle.stage in (Stage.DROPPED, Stage.RETRIED) else cycle
+
+
 def _before_drop(cycle: Cycle, signal: Signal) -> tuple[Cycle, Action]:
     if signal.phase is Phase.SETTLED:
         return Cycle(Stage.VOTING), Action.VOTE
@@ -76,4 +90,8 @@ def _before_drop(cycle: Cycle, signal: Signal) -> tuple[Cycle, Action]:
 def _still_there(cycle: Cycle) -> tuple[Cycle, Action]:
     if cycle.stage is Stage.DROPPED:
         return Cycle(Stage.RETRIED), Action.RETRY
+    return _jam()
+
+
+def _jam() -> tuple[Cycle, Action]:
     return Cycle(Stage.STUCK), Action.JAM

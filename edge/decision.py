@@ -1,8 +1,8 @@
 """From the classifier's answers to the compartment. Pure.
 
 1. A vote is a prediction: softmax(logits / temperature), so its numbers are calibrated probabilities of the labels.
-2. The votes are averaged and summed over each compartment's labels: paper against cardboard does not matter when both
-   go the same way.
+2. The votes, each on the item in another lay (edge.preprocess.laid), are averaged and summed over each compartment's
+   labels: paper against cardboard does not matter when both go the same way.
 3. Putting an item of compartment A into B costs costs[A][B]: 0 in the right one, 1 in a wrong one unless the table says
    otherwise. The compartment with the least expected cost, sum over A of p(A) * costs[A][B], is chosen. Without a table
    that is the most probable one. With {"hazard": {"recycling": 20}} nothing goes to recycling while a battery is more
@@ -158,11 +158,18 @@ def _doubt(chosen: int, by_compartment: _Floats, choices: Sequence[int], policy:
     p = by_compartment[chosen]
     names = policy.compartments
     if p < policy.abstain_below:
-        # Cut rather than rounded, last bits aside: "0.60 below 0.60" would be a riddle.
-        return f"unsure: {names[chosen]} {math.floor(p * 100 + 1e-3) / 100:.2f} below {policy.abstain_below:.2f}"
+        likeliest = int(by_compartment.argmax())
+        costly = f"; {names[likeliest]} {_cut(by_compartment[likeliest])} is likelier, but too costly if wrong"
+        said = f"unsure: {names[chosen]} {_cut(p)} below {policy.abstain_below:.2f}"
+        return said + costly if by_compartment[likeliest] > p else said
     if choices.count(chosen) * 2 <= len(choices):
         return f"votes disagree: {', '.join(names[choice] for choice in choices)}"
     return None
+
+
+def _cut(p: float) -> str:
+    """Cut rather than rounded, last bits aside: "0.60 below 0.60" would be a riddle."""
+    return f"{math.floor(p * 100 + 1e-3) / 100:.2f}"
 
 
 def _ranked(probabilities: _Floats, labels: Sequence[str]) -> tuple[LabelProbability, ...]:

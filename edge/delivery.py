@@ -41,13 +41,18 @@ class Delivery:
         self._state, self._state_due = payload, True
         self._send_state()
 
-    def tick(self, now_s: float) -> None:
-        """Do what can be done without waiting. now_s: monotonic. After an OutboxError the next tick tries again."""
+    def tick(self, now_s: float) -> bool:
+        """Do what can be done without waiting. now_s: monotonic. True: the disk let something be taken off it.
+
+        After an OutboxError the next tick tries again.
+        """
         self._collect(now_s)
-        self._forget()
-        if self._publisher.connected and now_s >= self._not_before_s:
-            self._send_state()
-            self._send_events()
+        try:
+            return self._forget()
+        finally:  # a full disk lets nothing be taken off it, and keeps nobody from telling so
+            if self._publisher.connected and now_s >= self._not_before_s:
+                self._send_state()
+                self._send_events()
 
     def _collect(self, now_s: float) -> None:
         for token in self._publisher.acknowledged():
@@ -62,10 +67,12 @@ class Delivery:
             self._connects = self._publisher.connects
             self._state_due = True
 
-    def _forget(self) -> None:
-        if self._done:
-            self._outbox.remove(self._done)
-            self._done = []
+    def _forget(self) -> bool:
+        if not self._done:
+            return False
+        self._outbox.remove(self._done)
+        self._done = []
+        return True
 
     def _send_state(self) -> None:
         if self._state_due and self._state is not None:
@@ -77,9 +84,9 @@ class Delivery:
             return
         # what is in flight is still on disk: this many rows hold all of it and fill the window
         events = self._outbox.ready(0, self._window)
-        on_their_way = set(self._in_flight.values())
+        sent = {*self._in_flight.values(), *self._done}
         for event in events:
-            if event.seq in on_their_way:
+            if event.seq in sent:
                 continue
             token = self._publisher.publish(event.topic, event.payload)
             if token is None:

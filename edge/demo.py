@@ -14,7 +14,7 @@ from typing import Any
 
 from rich.console import Console
 
-from edge import app, config, manifest
+from edge import app, chosen, config, manifest
 from edge.adapters.local_broker import LocalBroker, find_mosquitto
 from edge.adapters.terminal_view import PlainView, RichView, Score
 from edge.config import Settings
@@ -43,7 +43,8 @@ def run(wishes: Wishes, environ: Mapping[str, str], should_stop: Callable[[], bo
     with tempfile.TemporaryDirectory(prefix="smartbin-demo-") as folder, _broker() as port:
         settings = settings_for(wishes, environ, Path(folder), port)
         model = manifest.load(settings.model.path)
-        _say(f"model: {model.name}, pictures: {settings.camera.path or 'camera'}")
+        seen = settings.camera
+        _say(f"model: {model.name}, pictures: {seen.path if seen.source == 'replay' else f'camera {seen.device}'}")
         with _view(settings, model, wishes.plain) as view:
             app.run(settings, environ, should_stop, [view.watch], show_pulses=False)
 
@@ -63,6 +64,8 @@ def settings_for(wishes: Wishes, environ: Mapping[str, str], folder: Path, port:
     wanted |= {"CAMERA__PACE": "fast" if wishes.fast else "real", "CAMERA__LOOP": str(wishes.loop).lower()}
     overrides = {f"{config.ENV_PREFIX}{key}": str(value) for key, value in wanted.items()}
     settings = config.load(CONFIG, {**environ, **overrides})
+    if wishes.model is not None:
+        settings = chosen.to_try(settings, settings.model.path, _say)
     return hurried(settings) if wishes.fast else settings
 
 

@@ -58,11 +58,11 @@ def without_ghosts(ours: bytes, before: bytes) -> bytes | None:
     try:
         old = json.loads(before)["cmps"]
         gone = {key: {"p": part["p"]} for key, part in old.items() if set(part) != {"p"}}
-    except (ValueError, TypeError, LookupError, AttributeError):
-        return None  # nobody's announcement
-    message = json.loads(ours)
-    gone = {key: part for key, part in gone.items() if key not in message["cmps"]}
-    return _message({**message, "cmps": {**message["cmps"], **gone}}) if gone else None
+        message = json.loads(ours)
+        gone = {key: part for key, part in gone.items() if key not in message["cmps"]}
+        return _message({**message, "cmps": {**message["cmps"], **gone}}) if gone else None
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        return None  # nobody's announcement, which anybody may have written
 
 
 def _sensors(told: Announced) -> dict[str, Component]:
@@ -103,6 +103,9 @@ def _sensors(told: Announced) -> dict[str, Component]:
             unit_of_measurement="%",
         ),
         "items": sensor("items", "Items", "{{ value_json['items'] }}", state_class="total_increasing"),
+        "corrections": sensor(
+            "corrections", "Corrections", "{{ value_json.corrections }}", state_class="total_increasing"
+        ),
         "temperature": sensor(
             "temperature",
             "Processor temperature",

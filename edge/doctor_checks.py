@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from edge.doctor import Check, Finding, Level
-from edge.errors import FlapError
+from edge.errors import ConfigError, FlapError
 from edge.model import Fault, Frame, Pixels
 from edge.ports import Camera, Classifier
 
@@ -83,6 +83,16 @@ def check_gpio(
 def check_broker(probe: Callable[[], BrokerAnswer]) -> Check:
     """The broker lets us in and takes a message. probe raises PublishError."""
     return Check("broker", lambda: [_judge_broker(probe())])
+
+
+def check_page(
+    listen: Callable[[], AbstractContextManager[Any]], address: str, password: Callable[[], object] = lambda: None
+) -> Check:
+    """The page's port can be had, and its password be read. The bin sorts without it, so neither is a failure.
+
+    listen and password raise ConfigError.
+    """
+    return Check("page", lambda: [_judge_page(listen, address, password)])
 
 
 def check_clock(synced: Callable[[], bool]) -> Check:
@@ -190,6 +200,22 @@ def _claim_pins(
                 yield Finding(Level.FAIL, f"{user}: {error}")
             else:
                 yield Finding(Level.OK, f"{user}: GPIO{pin} is free")
+
+
+def _judge_page(
+    listen: Callable[[], AbstractContextManager[Any]], address: str, password: Callable[[], object]
+) -> Finding:
+    try:
+        password()
+    except ConfigError as error:
+        return Finding(Level.WARN, str(error), "without it the page does not start")
+    try:
+        with listen():
+            return Finding(Level.OK, f"{address} can be had")
+    except ConfigError as error:
+        return Finding(
+            Level.WARN, str(error), "by this bin, if it runs now; else `sudo ss -ltnp` says by which program"
+        )
 
 
 def _judge_broker(answer: BrokerAnswer) -> Finding:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from edge.cycle import HAND_S
 from edge.errors import OutboxError
 from edge.model import Decision, Fault, FlapReport, Frame, Outcome, Problem, SortEvent, Timing
 from edge.parts import Parts
@@ -16,10 +17,10 @@ HAND = (
     "something is in the chute: the flaps close once it is gone, take the item off the tray; "
     "if nothing is there, check the light barrier and its cable (flaps.guard_pin)"
 )
-HAND_S = 60.0  # who reaches in is gone by then
+OLD_S = 2.0  # a picture; a commit takes hundredths of a second
 DOOR = "the door is open: nothing moves until it is closed"
 NOT_MOVED = "a flap did not move as told; check its power, its wiring and that nothing blocks it"
-NOT_FALLEN = "an item did not fall at the second try; clear the tray by hand"
+NOT_FALLEN = "an item did not fall; clear the tray by hand"
 
 
 class Dropper:
@@ -30,7 +31,7 @@ class Dropper:
         self._open: SortEvent | None = None  # dropped, not yet known whether it fell
         self._unwritten: SortEvent | None = None  # known, not yet on disk
         self._frame: Frame | None = None
-        self._slack = not parts.flap.at_rest  # an obstacle stopped the flap, or was there at start
+        self._slack = not parts.flap.at_rest  # an obstacle or its pin stopped the flap, or was there at start
         self._door_open = False
         self._hand_since_s: float | None = None
 
@@ -45,21 +46,33 @@ class Dropper:
         return self._slack or self._parts.flap.blocked() is not None
 
     def drop(self, frame: Frame, decision: Decision, timing: Timing, appeared_s: float) -> bool:
-        """Commit the intent, move the flap. False when the flap failed. Raises OutboxError before anything moved."""
+        """Commit the intent, move the flap. False when the flap failed. Raises OutboxError before anything moved.
+
+        After a disk that took long nothing moves yet: a hand may be there by now. drop_again() does it.
+        """
+        began_s = self._parts.clock.monotonic_s()
         self.write()
         event = self._parts.outbox.begin(self._draft(frame, decision, timing))
-        flap = self._parts.flap.sort(event.compartment)
+        in_time = self._parts.clock.monotonic_s() - began_s < OLD_S
+        flap = self._parts.flap.sort(event.compartment) if in_time else None
         total_ms = (self._parts.clock.monotonic_s() - appeared_s) * 1000
         self._open = replace(event, flap=flap, timing_ms=replace(timing, total=total_ms))
         self._frame = frame
-        return self._check(flap)
+        return flap is None or self._check(flap)
 
-    def drop_again(self) -> bool:
-        """The item still lies there: a second move under the same intent. False when the flap failed."""
-        if self._open is None or self._open.flap is None:
+    def drop_again(self, compartment: str) -> bool:
+        """The item still lies there: one more move under the same intent. False when the flap failed.
+
+        compartment: where what lies there goes. Elsewhere than the item: it is another one, nothing moves, and False.
+        """
+        if self._open is None:
             return True
+        if compartment != self._open.compartment:
+            self.jammed()
+            return False
+        before_ms = self._open.flap.ms if self._open.flap is not None else 0.0
         again = self._parts.flap.sort(self._open.compartment)
-        self._open = replace(self._open, flap=replace(again, ms=self._open.flap.ms + again.ms))
+        self._open = replace(self._open, flap=replace(again, ms=before_ms + again.ms))
         return self._check(again)
 
     def try_flap(self, compartment: str) -> bool:
@@ -67,9 +80,9 @@ class Dropper:
         return self._check(self._parts.flap.sort(compartment))
 
     def jammed(self) -> None:
-        """It did not fall at the second try either."""
+        """It did not fall, and there is no other try."""
         self._parts.reporter.fault(Fault("jam", NOT_FALLEN, Problem.JAM))
-        self._conclude(Outcome.JAM, "the tray was still occupied after the second drop")
+        self._conclude(Outcome.JAM, "the tray was still occupied")
 
     def cleared(self) -> None:
         """The tray is empty: the item fell, or somebody took it away."""
@@ -77,7 +90,7 @@ class Dropper:
         self._conclude()
 
     def tend(self) -> None:
-        """Called with every frame: write(), and flaps that were stopped go to rest. Raises OutboxError."""
+        """Called with every frame: write(), and flaps that are not there go to rest. Raises OutboxError."""
         obstacle = self._parts.flap.blocked()
         if self._slack and obstacle is None and self._parts.flap.rest():
             self._slack = False
@@ -140,14 +153,17 @@ class Dropper:
             self._slack = True  # tend() tells of the door, and goes on when it is closed
             self._conclude(Outcome.FLAP_ERROR, "the door was opened")
         else:
+            self._slack = not self._parts.flap.at_rest  # it may stand open: tend() tries again
             self._parts.reporter.fault(Fault("flap", NOT_MOVED, Problem.FLAP_FAILED))
             self._conclude(Outcome.FLAP_ERROR, "the flap did not move as told")
         return flap.ok
 
     def _conclude(self, outcome: Outcome | None = None, reason: str | None = None) -> None:
-        """By default the outcome is what was decided."""
+        """By default the outcome is what was decided, where anything moved."""
         if self._open is not None:
             event, self._open = self._open, None
+            if outcome is None and event.flap is None:
+                outcome, reason = Outcome.FLAP_ERROR, "the disk took long, so nothing moved"
             self._unwritten = event if outcome is None else replace(event, outcome=outcome, reason=reason)
 
     def _draft(self, frame: Frame, decision: Decision, timing: Timing) -> SortEvent:

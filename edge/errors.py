@@ -4,8 +4,9 @@ SmartBinError                exit code 1
 |- ConfigError               2  the TOML file, an environment variable, a path named there
 |- HardwareError             3
 |  |- CameraError               the camera is missing, hangs or lost its stream
-|  `- FlapError                 a pin is taken, a move took too long
-|     `- ObstacleError           a hand in the chute, an open door
+|  |- FlapError                 a pin is taken, a move took too long
+|  |  `- ObstacleError           a hand in the chute, an open door
+|  `- TriggerError              the light barrier across the tray cannot be read
 |- ModelError                4  model.json or the file beside it
 |- ImageError                1  a picture that cannot be used
 |- OutboxError               1  the disk is full or the database cannot be used
@@ -59,6 +60,10 @@ class ObstacleError(FlapError):
     def __init__(self, problem: str) -> None:
         super().__init__(f"nothing may move: {problem}")
         self.problem = problem
+
+
+class TriggerError(HardwareError):
+    """Whether an item lies on the tray cannot be told now; it may heal."""
 
 
 class ModelError(SmartBinError):

@@ -6,12 +6,51 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Annotated, TypeAlias
+
+from pydantic import Field, TypeAdapter
 
 from edge.model import SortEvent
 from edge.wire import SCHEMA, parse_event
 
 EVENTS_KNOWN = 200  # event_ids of each bin, against events that come twice
+LARGEST = 2**63 - 1  # as SQLite counts; what anybody may write into a message has no end
+
+Number: TypeAlias = Annotated[int, Field(ge=0, le=LARGEST)]
+
+
+@dataclass(frozen=True, slots=True)
+class ToldItem:
+    """The last item of a state message."""
+
+    label: str
+    compartment: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToldProblem:
+    """A fault or a warning of a state message."""
+
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is shown of a state message. What a bin of another version does not say is as here."""
+
+    state: str = "?"
+    paused: bool = False
+    items: Number | None = None
+    queued: Number | None = None
+    last: ToldItem | None = None
+    fill: Mapping[str, float | None] = field(default_factory=dict)
+    by_compartment: Mapping[str, Number] = field(default_factory=dict)
+    faults: tuple[ToldProblem, ...] = ()
+    warnings: tuple[ToldProblem, ...] = ()
+
+
+_STATES = TypeAdapter(Told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +59,7 @@ class SeenBin:
 
     bin_id: str
     online: bool | None = None
-    state: Mapping[str, Any] = field(default_factory=dict)
+    state: Told = Told()
     last: SortEvent | None = None
     items: int = 0
     missing: int = 0
@@ -31,12 +70,12 @@ class SeenBin:
         """What it does, in one word."""
         if self.online is False:
             return "offline"
-        return "paused" if self.state.get("paused") else str(self.state.get("state", "?"))
+        return "paused" if self.state.paused else self.state.state
 
     @property
     def problems(self) -> tuple[str, ...]:
         """Names of its faults and warnings."""
-        return tuple(str(f["problem"]) for key in ("faults", "warnings") for f in self.state.get(key, ()))
+        return tuple(told.problem for told in (*self.state.faults, *self.state.warnings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +88,7 @@ class Fleet:
     @property
     def by_compartment(self) -> Mapping[str, int]:
         """Items of all bins, as their states count them."""
-        return sum((Counter(seen.state.get("by_compartment", {})) for seen in self.bins.values()), Counter())
+        return sum((Counter(seen.state.by_compartment) for seen in self.bins.values()), Counter())
 
 
 def take(fleet: Fleet, topic: str, payload: bytes) -> tuple[Fleet, SortEvent | None]:
@@ -58,7 +97,7 @@ def take(fleet: Fleet, topic: str, payload: bytes) -> tuple[Fleet, SortEvent | N
     seen = fleet.bins.get(bin_id, SeenBin(bin_id))
     try:
         seen, event = _taken(seen, name, payload)
-    except (ValueError, TypeError, AttributeError, LookupError):
+    except (ValueError, TypeError, AttributeError, LookupError, RecursionError):
         return replace(fleet, strange=fleet.strange + 1), None
     return replace(fleet, bins={**fleet.bins, bin_id: seen}), event
 
@@ -74,14 +113,16 @@ def _taken(seen: SeenBin, name: str, payload: bytes) -> tuple[SeenBin, SortEvent
     return seen, None
 
 
-def _state(payload: bytes) -> Mapping[str, Any]:
+def _state(payload: bytes) -> Told:
     state = json.loads(payload)
     if state["schema"] != SCHEMA:
         raise ValueError(f"schema {state['schema']}")
-    return dict(state)
+    return _STATES.validate_python(state)
 
 
 def _with_event(seen: SeenBin, event: SortEvent) -> tuple[SeenBin, SortEvent | None]:
+    if not 0 <= event.seq <= LARGEST:
+        raise ValueError(f"no seq of a bin, of {event.seq.bit_length()} bits")
     if event.event_id in seen.known:
         return seen, None
     gap = event.seq - seen.last.seq - 1 if seen.last is not None else 0

@@ -6,10 +6,16 @@ from edge.model import SortEvent
 from edge.verdict import Verdict
 
 
+def printable(text: str) -> str:
+    """The text without what would steer a terminal, or turn the order of its letters round."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
 def verdict_line(verdict: Verdict) -> str:
     """What is on a picture, how sure that is, and where it goes."""
     if verdict.label is None:
-        return f"{verdict.file}: rejected: {verdict.reason}"
+        reason = (verdict.reason or "").removeprefix(f"{verdict.file}: ")
+        return f"{verdict.file}: rejected: {reason}"
     why = f"  ({verdict.reason})" if verdict.reason else ""
     return (
         f"{verdict.file}: {verdict.label} {verdict.confidence:.0%}"

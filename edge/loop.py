@@ -11,10 +11,10 @@ from edge.commander import Commander
 from edge.cycle import Action, Cycle, Stage
 from edge.decision import decide, together
 from edge.dropper import Dropper
-from edge.errors import ModelError, OutboxError
+from edge.errors import ModelError, OutboxError, TriggerError
 from edge.model import WHOLE_FRAME, Box, Decision, Fault, Frame, Phase, Prediction, Problem, Signal, Timing
 from edge.parts import Parts
-from edge.preprocess import cut
+from edge.preprocess import cut, laid
 
 
 def run(parts: Parts, should_stop: Callable[[], bool], between_items: Callable[[], bool] = lambda: False) -> None:
@@ -30,8 +30,9 @@ def run(parts: Parts, should_stop: Callable[[], bool], between_items: Callable[[
         with _faults_of(parts):
             sorter.handle(seen)
         with _faults_of(parts):  # on its own: what is on disk is delivered while the disk takes nothing more
-            parts.delivery.tick(parts.clock.monotonic_s())
-            parts.reporter.tick(parts.clock.monotonic_s())
+            if parts.delivery.tick(parts.clock.monotonic_s()):
+                parts.reporter.healed("disk")
+        parts.reporter.tick(parts.clock.monotonic_s())
         if commander is not None:
             commander.tick()
         parts.notifier.progress()
@@ -65,13 +66,20 @@ class Sorter:
     def handle(self, seen: Frame | Fault) -> None:
         """Take in one frame, or the camera's word that there is none. Raises ModelError, OutboxError."""
         if isinstance(seen, Fault):
-            self._votes.clear()  # what lies there when the camera is back may be something else
-            self._phase = self._frame = None
-            self._parts.reporter.fault(seen)
+            self._unseen(seen)
         else:
             self._parts.reporter.healed("camera")
-            self._see(seen)
+            try:
+                self._see(seen)
+            except TriggerError as error:
+                self._unseen(Fault("trigger", str(error), Problem.TRIGGER_FAILED))
         self._dropper.tend()
+
+    def _unseen(self, fault: Fault) -> None:
+        self._votes.clear()  # what lies there when it is seen again may be something else
+        self._cycle = cycle.unseen(self._cycle)
+        self._phase = self._frame = self._appeared_s = None
+        self._parts.reporter.fault(fault)
 
     def _see(self, seen: Frame) -> None:
         self._frame = seen
@@ -83,7 +91,7 @@ class Sorter:
             case Action.VOTE | Action.FORGET:
                 self._votes.clear()
             case Action.RETRY:
-                self._stop_unless(self._dropper.drop_again())
+                self._sort_again(seen, signal)
             case Action.JAM:
                 self._dropper.jammed()
             case Action.CLEAR:
@@ -95,13 +103,13 @@ class Sorter:
         return self._cycle.stage in (Stage.ARMED, Stage.VOTING) and not self._votes and self._dropper.idle
 
     @property
-    def tray_empty(self) -> bool:
-        """Whether the last frame showed an empty tray."""
-        return self._phase is Phase.EMPTY
+    def phase(self) -> Phase | None:
+        """What the last frame showed; None while the camera or the trigger does not deliver."""
+        return self._phase
 
     @property
     def frame(self) -> Frame | None:
-        """The tray as it is now; None while the camera does not deliver."""
+        """The tray as it is now; None while the camera or the trigger does not deliver."""
         return self._frame
 
     def look(self) -> tuple[Box, Prediction]:
@@ -120,8 +128,11 @@ class Sorter:
 
     def _look(self, frame: Frame) -> Signal:
         signal = self._parts.trigger.observe(frame)
+        self._parts.reporter.healed("trigger")
         if signal.phase is Phase.SETTLED and self._dropper.blocked:
             signal = replace(signal, phase=Phase.MOVING)  # nothing is settled while a hand is in the chute
+        if signal.phase is Phase.EMPTY and self._phase in (None, Phase.LEARNING):
+            self._parts.reporter.tray_known()
         self._phase, self._box = signal.phase, signal.box or WHOLE_FRAME
         for observer in self._parts.observers:
             observer.saw(frame, signal)
@@ -135,14 +146,14 @@ class Sorter:
         parts = self._parts
         if not self._votes:
             self._settled_s = parts.clock.monotonic_s()
-        self._votes.append(self._ask(frame, signal.box or WHOLE_FRAME))
+        self._votes.append(self._ask(frame, signal.box or WHOLE_FRAME, vote=len(self._votes)))
         parts.reporter.healed("model")
         if len(self._votes) == parts.rules.votes:
             votes, self._votes = self._votes, []
             self._sort(frame, votes, signal)
 
-    def _ask(self, frame: Frame, box: Box) -> Prediction:
-        return self._parts.classifier.classify(cut(frame.rgb, box, self._parts.rules.margin))
+    def _ask(self, frame: Frame, box: Box, vote: int = 0) -> Prediction:
+        return self._parts.classifier.classify(laid(cut(frame.rgb, box, self._parts.rules.margin), vote))
 
     def _sort(self, frame: Frame, votes: list[Prediction], signal: Signal) -> None:
         monotonic_s = self._parts.clock.monotonic_s
@@ -159,6 +170,11 @@ class Sorter:
         moved = self._dropper.drop(frame, decision, timing, appeared_s)
         self._cycle = cycle.dropped(self._cycle)
         self._stop_unless(moved)
+
+    def _sort_again(self, frame: Frame, signal: Signal) -> None:
+        """Where what lies there goes is asked anew: it may be the next item, put down before the tray was empty."""
+        decision = self._decide(frame, [self._ask(frame, signal.box or WHOLE_FRAME)], signal.items)
+        self._stop_unless(self._dropper.drop_again(decision.compartment))
 
     def _decide(self, frame: Frame, votes: list[Prediction], items: Sequence[Box]) -> Decision:
         """Of several things, which fall together, each is asked by itself."""

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator, model_validator
 
-from edge import bank as banks
-from edge import novelty
-from edge.bank import Bank
 from edge.errors import ModelError
 from edge.model import ModelId
-from edge.novelty import Novelty
+
+if TYPE_CHECKING:
+    from edge.bank import Bank
+    from edge.novelty import Novelty
 
 FILE_NAME = "model.json"
+BANK_AGAIN = "Make it again with `smartbin-convert bank`."
 
 _Label = Annotated[str, Field(min_length=1)]
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"  # of a model
 _FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -51,7 +53,7 @@ class Unknown(_Part):
     threshold: the distance that 95 % of the validation pictures stay within, shown as a tray would show them.
     """
 
-    method: Literal["subspace-angle"] = novelty.METHOD
+    method: Literal["subspace-angle"] = "subspace-angle"
     file: _FileName = "unknown.npz"
     sha256: _Sha256
     threshold: float = Field(gt=0)
@@ -77,7 +79,7 @@ class Manifest(_Part):
     """The content of model.json."""
 
     schema_number: Literal[1] = Field(default=1, alias="schema")
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    name: str = Field(pattern=NAME)
     version: str = Field(min_length=1)
     created: str
     backbone: str
@@ -115,6 +117,18 @@ class Manifest(_Part):
         return ModelId(name=self.name, version=self.version, sha256=self.sha256)
 
 
+def read(folder: Path) -> Manifest:
+    """The manifest alone, of a model folder that somebody else has checked. Raises ModelError."""
+    path = folder / FILE_NAME
+    try:
+        return Manifest.model_validate_json(_read(path))
+    except ValidationError as error:
+        problems = "; ".join(
+            ": ".join(filter(None, (".".join(map(str, e["loc"])), e["msg"]))) for e in error.errors(include_url=False)
+        )
+        raise ModelError(f"{path}: {problems}. Package the model again with `smartbin-convert package`.") from error
+
+
 def load(folder: Path) -> Manifest:
     """The checked manifest of a model folder. Raises ModelError, also when a file is not the one described."""
     manifest = load_with_content(folder)[0]
@@ -124,25 +138,29 @@ def load(folder: Path) -> Manifest:
 
 def load_with_content(folder: Path) -> tuple[Manifest, bytes]:
     """The manifest and the very bytes whose sha256 was checked, so that a file replaced later changes nothing."""
-    manifest = _parse(folder / FILE_NAME)
+    manifest = read(folder)
     return manifest, _described(folder / manifest.file, manifest.sha256)
 
 
 def load_novelty(folder: Path, manifest: Manifest) -> Novelty | None:
     """What tells unknown things from known ones; None where the model does not carry it. Raises ModelError."""
+    from edge import novelty  # noqa: PLC0415 - numpy is much memory for who only reads the manifest
+
     unknown = manifest.unknown
     if unknown is None:
         return None
     path = folder / unknown.file
     content = _described(path, unknown.sha256)
     try:
-        return Novelty(novelty.from_bytes(content), unknown.threshold)
+        return novelty.Novelty(novelty.from_bytes(content), unknown.threshold)
     except ValueError as error:
         raise ModelError(f"{path}: {error}. Package the model again with `smartbin-convert package`.") from error
 
 
 def load_bank(folder: Path, manifest: Manifest) -> Bank | None:
     """What a bin is taught with; None where the model does not carry it. Raises ModelError."""
+    from edge import bank as banks  # noqa: PLC0415 - as above
+
     if manifest.bank is None:
         return None
     path = folder / manifest.bank.file
@@ -150,25 +168,17 @@ def load_bank(folder: Path, manifest: Manifest) -> Bank | None:
     try:
         bank = banks.from_bytes(content)
     except ValueError as error:
-        raise ModelError(f"{path}: {error}. Make it again with `smartbin-convert bank`.") from error
+        raise ModelError(f"{path}: {error}. {BANK_AGAIN}") from error
     if len(bank.bias) != len(manifest.labels):
-        raise ModelError(f"{path}: it is of {len(bank.bias)} labels, the model has {len(manifest.labels)}.")
+        raise ModelError(
+            f"{path}: it is of {len(bank.bias)} labels, the model has {len(manifest.labels)}. {BANK_AGAIN}"
+        )
     return bank
 
 
 def dump(manifest: Manifest) -> str:
     """The text of model.json."""
     return manifest.model_dump_json(by_alias=True, indent=2) + "\n"
-
-
-def _parse(path: Path) -> Manifest:
-    try:
-        return Manifest.model_validate_json(_read(path))
-    except ValidationError as error:
-        problems = "; ".join(
-            ": ".join(filter(None, (".".join(map(str, e["loc"])), e["msg"]))) for e in error.errors(include_url=False)
-        )
-        raise ModelError(f"{path}: {problems}. Package the model again with `smartbin-convert package`.") from error
 
 
 def _described(path: Path, sha256: str) -> bytes:

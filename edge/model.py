@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # who only tells what happened, as the page does, needs none of numpy's memory
+    import numpy as np
+    from numpy.typing import NDArray
 
-Pixels: TypeAlias = NDArray[np.uint8]
+Pixels: TypeAlias = "NDArray[np.uint8]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class Problem(StrEnum):
     CAMERA_LOST = "camera_lost"
     CAMERA_FROZEN = "camera_frozen"
     CAMERA_BLACK = "camera_black"
+    TRIGGER_FAILED = "trigger_failed"
     MODEL_FAILED = "model_failed"
     MODEL_CHANGED = "model_changed"
     MODEL_PUT_BACK = "model_put_back"

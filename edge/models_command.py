@@ -11,7 +11,7 @@ from edge import chosen, config, manifest
 from edge.adapters.head_store import HeadStore
 from edge.adapters.model_store import ModelStore
 from edge.config import Settings
-from edge.errors import ModelError
+from edge.errors import ModelError, UpdateError
 from edge.head import BASE, About
 from edge.manifest import Manifest
 from edge.model_choice import SHIPPED
@@ -40,6 +40,7 @@ def add_to(parser: argparse.ArgumentParser, add_config: AddConfig) -> None:
 
 def _list(args: argparse.Namespace) -> int:
     settings = _settings(args.config)
+    may_look(settings.outbox.path.parent)
     for line in lines(settings, ModelStore(settings.models_folder)):
         print(line)
     return 0
@@ -60,6 +61,16 @@ def _update(args: argparse.Namespace) -> int:
     become_owner(settings.outbox.path.parent)
     print(updater.update(settings))
     return 0
+
+
+def may_look(folder: Path) -> None:
+    """Raises UpdateError where it is closed to this user: which model was chosen could not be told from none."""
+    try:
+        next(folder.iterdir(), None)
+    except PermissionError as error:
+        raise UpdateError(f"{folder}: you may not look into it; run this with sudo") from error
+    except OSError:
+        return  # no bin has run here yet
 
 
 def become_owner(folder: Path) -> None:

@@ -11,14 +11,12 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.npz import read_arrays
 
-METHOD: Final = "subspace-angle"
 ANSWERED = 0.95  # share of known things that stay within the threshold
 
 

@@ -47,7 +47,7 @@ class Trigger(Protocol):
     """Says whether an item lies on the tray."""
 
     def observe(self, frame: Frame) -> Signal:
-        """Take in one frame and say what it shows."""
+        """Take in one frame and say what it shows. Raises TriggerError where that cannot be told now."""
 
     def close(self) -> None:
         """Give back pins, if any."""

@@ -10,6 +10,8 @@ from edge.model import Fault, Problem
 from edge.reporter import Reporter
 
 FIXED = "{key}: cannot change while the bin runs, the events on disk belong to the old one; restart the service instead"
+MOST_LETTERS = 10_000  # what is told fits into one packet, to the page and to a broker
+MORE = "\n... and more: `smartbin check-config` tells all of it"
 STAYS = "the running configuration stays in force; correct the file and reload again"
 
 
@@ -28,8 +30,9 @@ class Reload:
         try:
             self._checked = checked(running, self._load())
         except (ConfigError, ModelError) as error:
-            reporter.fault(rejected(str(error)))
-            return str(error)
+            trouble = _bounded(str(error))
+            reporter.fault(rejected(trouble))
+            return trouble
         reporter.healed("config")
         return None
 
@@ -69,3 +72,7 @@ def checked(running: Settings, wanted: Settings) -> Settings:
 def rejected(reason: str) -> Fault:
     """What the state says of a configuration that was not taken."""
     return Fault("config", f"{reason}\n{STAYS}", Problem.CONFIG_REJECTED)
+
+
+def _bounded(reason: str) -> str:
+    return reason if len(reason) <= MOST_LETTERS else reason[:MOST_LETTERS] + MORE

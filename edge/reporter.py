@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from edge import state as states
+from edge.errors import OutboxError
 from edge.logs import fields
 from edge.model import Fault, Problem, SortEvent
 from edge.ports import Notifier, OutboxStats
@@ -45,11 +46,18 @@ class Reporter:
         self._started_s = now_s - state.uptime_s  # a bin that goes on with other parts was up before
         self._told_s = float("-inf")
         self._told = state
+        self._stats = OutboxStats(state.queued, state.dropped, last_seq=0, since_emptied=state.since_emptied)
+        self._unread = False  # the disk did not let it be looked at anew
 
     def ready(self) -> None:
         """Start-up is over."""
         self.state = states.ready(self.state)
         self._notifier.ready(states.summary(self.state))
+        log.info("ready %s", fields(bin=self.state.bin_id, model=self.state.model.name, version=self.state.version))
+
+    def tray_known(self) -> None:
+        """The tray was seen empty, for the first time or again after everything had changed: items may come."""
+        log.info("tray empty=yes: items may come")
 
     def handled(self, event: SortEvent) -> None:
         """An item was dealt with: one log line, one more in the counts."""
@@ -69,6 +77,10 @@ class Reporter:
                 image=event.image,
             ),
         )
+
+    def corrected(self) -> None:
+        """Somebody said what an item really was: one more in the counts."""
+        self.state = states.corrected(self.state)
 
     def pause(self, on: bool) -> None:
         """No new item is taken until told otherwise."""
@@ -100,7 +112,7 @@ class Reporter:
 
     def tell(self, now_s: float) -> None:
         """Publish the state now."""
-        queue, fill = self._queue(), self._fill()
+        queue, fill = self._looked(), self._fill()
         self.state = replace(
             self.state,
             fill=fill.levels,
@@ -116,6 +128,19 @@ class Reporter:
         self._told, self._told_s = self.state, now_s
         self._publish(self.state)
         self._notifier.status(states.summary(self.state))
+
+    def _looked(self) -> OutboxStats:
+        """As the outbox says, or said last: a disk that cannot be read is told, too."""
+        try:
+            self._stats = self._queue()
+        except OutboxError as error:
+            self.fault(Fault("disk", str(error), Problem.DISK_FAILED))
+            self._unread = True
+            return self._stats
+        if self._unread:
+            self.healed("disk")
+        self._unread = False
+        return self._stats
 
     @property
     def hot(self) -> bool:

@@ -7,20 +7,23 @@ import json
 import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from edge.model import SortEvent
 from edge.wire import event_json
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 SCHEMA = 1
 NOT_AN_ITEM: Final = "not-an-item"  # a label of its own: a hand, an empty tray; nothing is taught to be that
 NEW_LABEL = r"^[a-z0-9][a-z0-9 _-]{0,39}$"  # of a label that no model knows yet
 # No underscore: a file of an export is named <bin>__<day>__<item>.jpg, and a bin's id may hold any number of them.
 ITEM_ID = r"^[0-9A-Za-z-]{1,64}$"
+_BIN_ID = r"^[a-z0-9_-]+$"  # in the name of an exported file
 _DAY = r"^\d{4}-\d{2}-\d{2}$"
 _MOST_LETTERS = 60
 
@@ -67,6 +70,8 @@ class Embedding:
     @property
     def vector(self) -> NDArray[np.float32]:
         """float32 (features,). Raises ValueError: damaged."""
+        import numpy as np  # noqa: PLC0415 - much memory for the page, which has no use for vectors
+
         return np.frombuffer(base64.b64decode(self.values, validate=True), "<f2").astype(np.float32)
 
 
@@ -79,7 +84,7 @@ class SiteItem:
     """
 
     item_id: Annotated[str, Field(pattern=ITEM_ID)]
-    bin_id: str
+    bin_id: Annotated[str, Field(pattern=_BIN_ID)]
     day: Annotated[str, Field(pattern=_DAY)]
     why: tuple[Why, ...]
     usefulness: Annotated[float, Field(ge=0.0, le=1.0)]

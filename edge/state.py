@@ -168,6 +168,7 @@ class BinState:
     items: how many were handled.
     by_label, by_compartment, by_outcome: how many of each.
     by_problem: how often each began.
+    corrections: how often somebody said that an item was something else.
     fill: 0..1 by compartment with a sensor, null where it does not answer.
     since_emptied: items by compartment, kept over restarts.
     queued: events that wait for the broker.
@@ -188,6 +189,7 @@ class BinState:
     by_compartment: Mapping[str, int] = field(default_factory=dict)
     by_outcome: Mapping[str, int] = field(default_factory=dict)
     by_problem: Mapping[str, int] = field(default_factory=dict)
+    corrections: int = 0
     last: LastItem | None = None
     fill: Mapping[str, float | None] = field(default_factory=dict)
     since_emptied: Mapping[str, int] = field(default_factory=dict)
@@ -234,6 +236,11 @@ def counted(state: BinState, event: SortEvent) -> BinState:
         by_outcome=_plus_one(state.by_outcome, event.outcome.value),
         last=last,
     )
+
+
+def corrected(state: BinState) -> BinState:
+    """Somebody said what an item really was."""
+    return replace(state, corrections=state.corrections + 1)
 
 
 def with_fault(state: BinState, fault: Fault) -> BinState:

@@ -19,7 +19,7 @@ from edge.adapters.head_store import HeadStore
 from edge.adapters.litert import LiteRtClassifier
 from edge.adapters.site_store import SiteStore, site_store
 from edge.config import Settings
-from edge.errors import ImageError, LessonError, SiteItemMissingError
+from edge.errors import ImageError, LessonError, ModelError, SiteItemMissingError
 from edge.head import About, Head
 from edge.images import read_image
 from edge.lesson import MOST_FITS, Lesson, learn
@@ -29,6 +29,8 @@ from edge.progress import Advance
 from edge.site_item import SiteItem
 
 NO_BANK = "{path}: this model cannot be taught: it has no bank. `smartbin-convert bank` gives it one, on a workstation."
+
+OTHER_BANK = "{path}: it is of {of} features, the model gives {gives}. {again}"
 
 MakeProgress = Callable[[str, int], AbstractContextManager[Advance]]
 
@@ -48,10 +50,15 @@ def teach(settings: Settings, made: str, progress: MakeProgress) -> Taught:
     folder = settings.model.path
     model = manifest.load(folder)
     bank = manifest.load_bank(folder, model)
-    if bank is None:
+    if bank is None or model.bank is None:
         raise LessonError(NO_BANK.format(path=folder))
     with closing(site_store(settings)) as store:
         found = material(_labelled(store, folder, model, progress), model.labels, settings.routes)
+    of, gives = bank.features.shape[1], found.examples.features.shape[1]
+    if of != gives:
+        raise ModelError(
+            OTHER_BANK.format(path=folder / model.bank.file, of=of, gives=gives, again=manifest.BANK_AGAIN)
+        )
     with progress("teach", MOST_FITS) as advance:
         lesson = learn(
             bank, found.examples, found.labels, settings.routes, model.temperature, advance=lambda: advance(1, "")

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from edge.errors import CameraError, ModelError, OutboxError, SiteError
+from edge.errors import CameraError, ModelError, OutboxError, SiteError, TriggerError
 from edge.model import (
     Box,
     Correction,
@@ -74,14 +74,16 @@ class FakeCamera:
 
 
 class FakeTrigger:
-    """Answers each frame with the next of the given signals; EMPTY once they are used up."""
+    """Answers each frame with the next of the given signals; EMPTY once they are used up; an error is raised."""
 
-    def __init__(self, signals: Iterable[Signal | Phase]) -> None:
+    def __init__(self, signals: Iterable[Signal | Phase | TriggerError]) -> None:
         self._signals = iter(signals)
         self.closed = False
 
     def observe(self, frame: Frame) -> Signal:
         signal = next(self._signals, Phase.EMPTY)
+        if isinstance(signal, TriggerError):
+            raise signal
         return signal if isinstance(signal, Signal) else Signal(signal)
 
     def close(self) -> None:
@@ -93,11 +95,15 @@ class FakeClassifier:
 
     def __init__(self, answers: Sequence[Prediction | ModelError]) -> None:
         self._answers = list(answers)
-        self.shapes: list[tuple[int, ...]] = []
+        self.pictures: list[Pixels] = []
         self.closed = False
 
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        return [rgb.shape for rgb in self.pictures]
+
     def classify(self, rgb: Pixels) -> Prediction:
-        self.shapes.append(rgb.shape)
+        self.pictures.append(rgb)
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
         if isinstance(answer, ModelError):
             raise answer

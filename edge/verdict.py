@@ -40,3 +40,8 @@ def to_json_dict(verdict: Verdict) -> dict[str, JsonValue]:
     """The object that is printed or sent: the fields of Verdict in their order, `top` as [{"label", "p"}, ...]."""
     document: dict[str, JsonValue] = _VERDICT.dump_python(verdict, mode="json")
     return document
+
+
+def from_json_dict(document: object) -> Verdict:
+    """What to_json_dict() made."""
+    return _VERDICT.validate_python(document, strict=False)

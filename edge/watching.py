@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from rich.console import Console, Group
@@ -13,7 +14,9 @@ from edge import fleet
 from edge.adapters.broker_settings import BrokerSettings
 from edge.adapters.subscriber import Subscriber
 from edge.fleet import Fleet, SeenBin
-from edge.lines import event_line
+from edge.lines import event_line, printable
+
+log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 0.25
 _STYLES = {"ready": "green", "offline": "red", "fault": "bold red", "paused": "yellow"}
@@ -38,11 +41,12 @@ def follow(settings: BrokerSettings, say: Callable[[str], None], should_stop: Ca
     """One line an item, with its bin. Raises PublishError."""
     seen = Fleet()
     with Subscriber(settings) as subscriber:
+        log.info("connected to the broker %s:%d; each item will be a line", settings.host, settings.port)
         while not should_stop():
             for topic, payload in subscriber.messages(LOOK_EVERY_S):
                 seen, event = fleet.take(seen, topic, payload)
                 if event is not None:
-                    say(f"{event.bin_id:<16} {event_line(event)}")
+                    say(printable(f"{event.bin_id:<16} {event_line(event)}"))
                 if should_stop():
                     break
 
@@ -59,25 +63,20 @@ def view(seen: Fleet, settings: BrokerSettings, *, connected: bool) -> Group:
     totals = ", ".join(f"{name} {count}" for name, count in sorted(seen.by_compartment.items()))
     strange = f"   {seen.strange} messages that could not be read" if seen.strange else ""
     nothing = "" if seen.bins else f"   no bin has said anything below {settings.prefix}/ yet"
-    return Group(Text(line, style="" if connected else "red"), table, Text(f"{totals}{strange}{nothing}"))
+    return Group(Text(line, style="" if connected else "red"), table, Text(printable(f"{totals}{strange}{nothing}")))
 
 
-def _row(seen: SeenBin) -> tuple[str | Text, ...]:
+def _row(seen: SeenBin) -> tuple[Text, ...]:
     state = seen.state
-    last = seen.last
-    told = state.get("last")
-    item = f"{told['label']} -> {told['compartment']} ({told['outcome']})" if told else "-"
+    last, told = seen.last, state.last
+    item = f"{told.label} -> {told.compartment} ({told.outcome})" if told else "-"
     if last is not None:
         item = f"{last.label} -> {last.compartment} ({last.outcome.value})"
-    full = ", ".join(f"{name} {level:.0%}" for name, level in state.get("fill", {}).items() if level is not None)
+    full = ", ".join(f"{name} {level:.0%}" for name, level in state.fill.items() if level is not None)
     gap = f"{seen.missing} events missing" if seen.missing else ""
     problems = ", ".join(filter(None, (*seen.problems, gap)))
-    return (
-        seen.bin_id,
-        Text(seen.word, _STYLES.get(seen.word, "")),
-        str(state.get("items", "-")),
-        item,
-        full or "-",
-        str(state.get("queued", "-")),
-        Text(problems, "red"),
-    )
+    items, queued = ("-" if number is None else str(number) for number in (state.items, state.queued))
+    cells = (seen.bin_id, seen.word, items, item, full or "-", queued, problems)
+    styles = ("", _STYLES.get(seen.word, ""), "", "", "", "", "red")
+    # no markup and no escape: anybody who may publish chooses these words
+    return tuple(Text(printable(cell), style) for cell, style in zip(cells, styles, strict=True))

@@ -7,8 +7,10 @@ from typing import Any
 import gpiozero
 
 from edge.adapters.pins import gpio_errors, unusable
-from edge.errors import HardwareError
+from edge.errors import HardwareError, TriggerError
 from edge.model import WHOLE_FRAME, Frame, Phase, Signal
+
+UNREADABLE = "the light barrier at GPIO{pin} cannot be read ({error}): check `gpioinfo` and the kernel's log (`dmesg`)"
 
 
 class BeamTrigger:
@@ -19,6 +21,7 @@ class BeamTrigger:
     """
 
     def __init__(self, pin: int, *, pin_factory: Any, settle_frames: int = 3, broken_is_low: bool = True) -> None:
+        self._pin = pin
         self._settle_frames = settle_frames
         self._broken_for = 0
         try:
@@ -29,9 +32,13 @@ class BeamTrigger:
         self._broken_is_low = broken_is_low
 
     def observe(self, frame: Frame) -> Signal:
-        """Look at the beam. The frame only sets the pace."""
+        """Look at the beam. The frame only sets the pace. Raises TriggerError while the pin cannot be read."""
         del frame
-        broken = bool(self._sensor.is_active) == self._broken_is_low
+        try:
+            broken = bool(self._sensor.is_active) == self._broken_is_low
+        except gpio_errors() as error:
+            self._broken_for = 0  # what lies there when it is back may be something else
+            raise TriggerError(UNREADABLE.format(pin=self._pin, error=error)) from error
         self._broken_for = self._broken_for + 1 if broken else 0
         if not broken:
             return Signal(Phase.EMPTY)

@@ -9,7 +9,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersi
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.adapters import broker_trouble
-from edge.adapters.broker_settings import BrokerSettings, identify
+from edge.adapters.broker_settings import BrokerSettings, identify, leave
 from edge.doctor_checks import BrokerAnswer
 from edge.errors import PublishError
 
@@ -57,8 +57,7 @@ class _Visit:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
+        leave(self._client)
 
     def knock(self) -> ReasonCode | None:
         """The broker's answer to our wish to connect; None when it gives none. Raises PublishError."""

@@ -11,6 +11,8 @@ from paho.mqtt.client import Client
 
 from edge.errors import PublishError
 
+LONGEST = 65_535  # bytes of a password, as MQTT has it
+
 
 @dataclass(frozen=True, slots=True)
 class BrokerSettings:
@@ -49,6 +51,8 @@ def read_password(settings: BrokerSettings) -> str | None:
         raise _unusable("mqtt.password_file", settings.password_file, error) from error
     if not lines or not lines[0]:
         raise PublishError(f"mqtt.password_file {settings.password_file}: it is empty; write the password into it")
+    if len(lines[0].encode()) > LONGEST:
+        raise PublishError(f"mqtt.password_file {settings.password_file}: no password is as long as its first line")
     return lines[0]
 
 
@@ -58,6 +62,13 @@ def identify(client: Client, settings: BrokerSettings) -> None:
         client.username_pw_set(settings.username, read_password(settings))
     if (context := tls_context(settings)) is not None:
         client.tls_set_context(context)
+
+
+def leave(client: Client) -> None:
+    """End its connection and thread, and forget whom it calls: a circle would keep it, and its wake-up line, open."""
+    client.disconnect()
+    client.loop_stop()
+    client.on_connect = client.on_disconnect = client.on_message = client.on_publish = client.on_subscribe = None
 
 
 def others_can_read(path: Path) -> bool:

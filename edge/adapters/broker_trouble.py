@@ -72,6 +72,14 @@ def silent(settings: BrokerSettings) -> str:
     return f"{_broker(settings)}: it acknowledges nothing; restart it and check its disk; events wait here meanwhile"
 
 
+def flooded(settings: BrokerSettings) -> str:
+    """It sends a message that would fill the memory."""
+    return (
+        f"{_broker(settings)}: it sends far more than a command or an announcement; see who may write to this bin's "
+        "cmd/... and to homeassistant/device/..., and take away what is retained there"
+    )
+
+
 def denied(topics: list[str], reason: str) -> str:
     """The broker did not take messages."""
     return (

@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -115,14 +116,18 @@ class Capturing:
         self._thread.join(STOPS_WITHIN_S)
 
     def _work(self) -> None:
-        self._try(self._tend)
+        tend_s = time.monotonic()
         while not (self._closing.is_set() and self._waiting.empty() and self._corrections.empty()):
-            if not self._wake.wait(self._tend_every_s):
+            if time.monotonic() >= tend_s:  # also while one item follows another all day
                 self._try(self._tend)
+                tend_s = time.monotonic() + self._tend_every_s
+            self._wake.wait(max(0.0, tend_s - time.monotonic()))
             self._wake.clear()
-            while not self._waiting.empty():
+            # what comes from here on has set _wake: the next turn's; corrections counted first, none overtakes its item
+            corrections, items = self._corrections.qsize(), self._waiting.qsize()
+            for _ in range(items):
                 self._try(partial(self._keep, *self._waiting.get_nowait()))
-            while not self._corrections.empty():
+            for _ in range(corrections):
                 self._try(partial(self._correct, self._corrections.get_nowait()))
         self._store.close()
 

@@ -13,6 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from edge.adapters.native_stderr import stderr_for_a_child
+
 SETTINGS = "SMARTBIN_CHILD_SETTINGS"  # the variable with the bin's settings as JSON
 LOWEST = 19  # sorting comes first
 SACRIFICED_FIRST = "1000"  # when memory runs out
@@ -24,7 +26,9 @@ def start(module: str, *words: str, settings: str, environ: Mapping[str, str], *
     own = {name: value for name, value in environ.items() if name != "NOTIFY_SOCKET"}
     # not as an argument, which every user can read: a camera's URL may hold its password
     own[SETTINGS] = settings
-    return subprocess.Popen([sys.executable, "-m", module, *words], env=own, stdin=subprocess.DEVNULL, **more)
+    command = [sys.executable, "-m", module, *words]
+    with stderr_for_a_child() as stderr:
+        return subprocess.Popen(command, env=own, stdin=subprocess.DEVNULL, stderr=stderr, **more)
 
 
 def end(process: subprocess.Popen[bytes], within_s: float) -> None:

@@ -81,6 +81,7 @@ class GpioFlaps:
         self._guarded = guard is not None
         self._pulses: dict[int, tuple[float, float]] = {}  # pin -> value, since when
         self._at_rest = False  # told so, and given the time to get there
+        self._failures: list[str] = []  # of the last way there
         self._closed = False
         with ExitStack() as opened:
             factory = opened.enter_context(real_pins()) if pin_factory is None else pin_factory
@@ -118,10 +119,12 @@ class GpioFlaps:
         return self._at_rest
 
     def rest(self) -> bool:
-        """Drive every flap to rest and end the pulses. What fails is logged, the others are driven all the same."""
+        """Drive every flap to rest and end the pulses. What fails is logged once, the others are driven."""
         if not self._closed:
-            for failure in self._drive_to_rest():
+            failures = self._drive_to_rest()
+            for failure in set(failures) - set(self._failures):  # it is tried again with every frame
                 log.error("flap not at rest %s", fields(reason=failure))
+            self._failures = failures
         return self._at_rest
 
     def blocked(self) -> Problem | None:
@@ -136,6 +139,9 @@ class GpioFlaps:
         try:
             if not self._at_rest:
                 self.rest()
+        except KeyboardInterrupt:
+            self.rest()  # a servo that was on its way would stay there; the signals that follow are not heard
+            raise
         finally:
             self._closed = True
             try:

@@ -51,12 +51,13 @@ class HeadStore(StoreFolder):
 
     def add(self, head: Head) -> str:
         """Keep one more; which one answers stays as it is. Its number. Raises UpdateError."""
-        there = self.numbers()
-        number = f"{int(there[-1]) + 1 if there else 1:04d}"
-        self.write(f"{number}.npz", to_bytes(head))
-        for old in [one for one in self.numbers() if one != self.chosen()][:-KEPT]:
-            with suppress(OSError):
-                (self.folder / f"{old}.npz").unlink()
+        with self.alone():
+            there = self.numbers()
+            number = f"{int(there[-1]) + 1 if there else 1:04d}"
+            self.put(f"{number}.npz", to_bytes(head))
+            for old in [one for one in self.numbers() if one != self.chosen()][:-KEPT]:
+                with suppress(OSError):
+                    (self.folder / f"{old}.npz").unlink()
         return number
 
     def use(self, number: str) -> None:

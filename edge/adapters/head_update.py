@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -10,7 +11,7 @@ from typing import Protocol
 from edge import updates
 from edge.adapters.arrivals import Arrivals
 from edge.adapters.head_store import HeadStore
-from edge.errors import ConfigError, UpdateError
+from edge.errors import ConfigError, ModelError, UpdateError
 from edge.head import BASE, Head, from_bytes
 from edge.updates import AnyOffer, HeadOffer
 
@@ -81,5 +82,8 @@ class HeadUpdate:
 
     def _known(self, head: Head) -> str | None:
         """Where an update ended between keeping it and noting that."""
-        there = (number for number in self._heads.numbers() if self._heads.load(number).about == head.about)
-        return next(there, None)
+        for number in self._heads.numbers():
+            with suppress(ModelError):  # a damaged one is of no harm to others
+                if self._heads.load(number).about == head.about:
+                    return number
+        return None

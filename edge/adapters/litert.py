@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 import os
 import threading
 import time
@@ -75,6 +76,11 @@ class LiteRtClassifier:
         with self._lock:
             logits, embedding = self._run(tensor[np.newaxis])
         return Prediction(logits, embedding, inference_ms=(self._clock() - started) * 1000)
+
+    @property
+    def features(self) -> int | None:
+        """How many numbers the embedding has; None where the model gives none."""
+        return None if self._embedding is None else math.prod(self._embedding.shape)
 
     def close(self) -> None:
         """Free the interpreter."""

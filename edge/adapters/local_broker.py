@@ -32,7 +32,8 @@ class LocalBroker:
     def __enter__(self) -> LocalBroker:
         self.port = _free_port()
         config = Path(self._folder.name) / "mosquitto.conf"
-        config.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence false\n")
+        # errors alone: nobody reads what it says until it ends, and a full pipe would stop it
+        config.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence false\nlog_type error\n")
         self._process = subprocess.Popen(
             [self._program, "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         )

@@ -95,7 +95,7 @@ class ModelKeeper:
         return False
 
     def ended(self) -> None:
-        """A clean end: that was no failed trial."""
+        """A clean end, a reload, or an error of another part: that was no failed trial."""
         if not self._proven:
             self.store.end_trial()
 

@@ -36,7 +36,7 @@ class ModelStore(StoreFolder):
             found = [entry.name for entry in self.folder.iterdir() if model_choice.is_package(entry.name)]
         except OSError:
             return ()
-        return sorted(name for name in found if (self.folder / name / FILE_NAME).is_file())
+        return sorted(name for name in found if _is_file(self.folder / name / FILE_NAME))
 
     def path(self, package: str) -> Path:
         """The model folder of an installed package."""
@@ -55,18 +55,20 @@ class ModelStore(StoreFolder):
         if wanted != SHIPPED and wanted not in self.installed():
             known = ", ".join([SHIPPED, *self.installed()])
             raise UpdateError(f"there is no model {wanted!r} here; name one of {known}")
-        choice, rejected = self.choice(), dict(self.rejected())
-        if wanted in (SHIPPED, choice.fallback) and wanted != choice.current != SHIPPED:
-            rejected[choice.current] = BY_HAND  # else the next update would take it again
-        rejected.pop(wanted, None)
-        self.write(REJECTED, json.dumps(rejected))
-        self.write(CURRENT, model_choice.dump(model_choice.after_use(choice, wanted)))
+        with self.alone():
+            choice, rejected = self.choice(), dict(self.rejected())
+            if wanted in (SHIPPED, choice.fallback) and wanted != choice.current != SHIPPED:
+                rejected[choice.current] = BY_HAND  # else the next update would take it again
+            rejected.pop(wanted, None)
+            self.put(REJECTED, json.dumps(rejected))
+            self.put(CURRENT, model_choice.dump(model_choice.after_use(choice, wanted)))
 
     def reject(self, package: str, reason: str) -> None:
         """It is never taken again by itself, and the one before it runs. Raises UpdateError: it is not noted."""
-        # first this file: with it alone `usable` already passes over the package
-        self.write(REJECTED, json.dumps({**self.rejected(), package: reason}))
-        self.write(CURRENT, model_choice.dump(model_choice.after_failure(self.choice(), package)))
+        with self.alone():
+            # first this file: with it alone `usable` already passes over the package
+            self.put(REJECTED, json.dumps({**self.rejected(), package: reason}))
+            self.put(CURRENT, model_choice.dump(model_choice.after_failure(self.choice(), package)))
 
     def rejected(self) -> Mapping[str, str]:
         """Package -> why."""
@@ -108,3 +110,11 @@ class ModelStore(StoreFolder):
     def propose(self, package: str) -> None:
         """Make it the candidate. Raises UpdateError."""
         self.write(CANDIDATE, package)
+
+
+def _is_file(path: Path) -> bool:
+    """False too where the card or somebody else's rights let nobody look."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False

@@ -11,8 +11,10 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from socket import SO_RCVBUF, SOL_SOCKET
+from typing import Any
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
@@ -39,10 +41,11 @@ CONNECT_S = 10.0  # for the TCP and TLS handshake, and again for the broker's fi
 IN_FLIGHT = 20  # messages handed over and not yet acknowledged
 STEADY_S = 60.0  # after a connection that lasted this long it tries again soon
 ACK_S = 60.0  # a broker that acknowledges nothing for so long is given up and called again
-CLOSE_S = 0.7
+CLOSE_S, JOIN_S = 0.4, 0.2  # of a stop, which may take 2 s with all that it does
 COMMANDS = "cmd/+"
 INBOX = 32  # commands that wait for the loop; what comes on top is lost, as its sender learns by no reply
 LARGEST = 64 * 1024  # bytes of a packet that MQTT 5 brokers may send us
+FAR_TOO_LARGE = 1_000_000  # from one that heeds no such limit, as those of MQTT 3.1.1 know none
 KEPT = 4096  # of a longer payload this much, enough to see that it is too long
 NONSENSE = (ValueError, LookupError, MQTTException)  # what paho raises when something answers that is no broker
 
@@ -58,6 +61,9 @@ class _Link:
     connected: bool = False
     reason: ReasonCode | None = None  # why the broker did not want it, or no longer
     silent: bool = False  # it takes messages and acknowledges none
+    flooded: bool = False  # it sends what would fill the memory
+    announcing: int | None = None  # the message that announces the bin, on its way
+    due: bytes | None = None  # another announcement, which is to follow it
 
     def token(self, mid: int) -> int:
         return self.number << 16 | mid
@@ -95,10 +101,10 @@ class PahoPublisher:
         self._answers: deque[tuple[int, ReasonCode]] = deque()
         self._inbox: deque[Received] = deque()
         # the loop thread's alone
-        self._waiting: dict[int, str] = {}  # token -> topic
+        self._waiting: dict[int, str] = {}  # token -> the topic's first level
         self._acknowledged: list[int] = []
         self._refused: list[int] = []
-        self._denied: dict[str, str] = {}  # topic -> the broker's reason
+        self._denied: dict[str, str] = {}  # the topic's first level -> the broker's reason
         self._ack_s = ack_s
         self._waits_since_s = 0.0  # for the first answer to what is waiting
         self._silent = False
@@ -136,7 +142,7 @@ class PahoPublisher:
         token = link.token(info.mid)
         if not self._waiting:
             self._waits_since_s = time.monotonic()
-        self._waiting[token] = topic
+        self._waiting[token] = topic.partition("/")[0]  # of replies any sender chooses the rest
         return token
 
     def acknowledged(self) -> Sequence[int]:
@@ -171,13 +177,13 @@ class PahoPublisher:
         return self.publish("picture", jpeg) is not None
 
     def close(self) -> None:
-        """Publish `offline` and disconnect, so that the broker does not send the last will. Within a second."""
+        """Publish `offline` and disconnect, so that the broker does not send the last will. Soon done."""
         self._stopping.set()
         live, self._live = self._live, None
         if live is not None:
             self._leave(live[1], CLOSE_S)
         # a daemon: one that hangs in a name lookup is left behind
-        self._thread.join(1.0 - CLOSE_S)
+        self._thread.join(JOIN_S)
 
     def _take_answers(self) -> None:
         while self._answers:
@@ -224,6 +230,8 @@ class PahoPublisher:
         try:
             client = self._client(link, version)
             self._open(client, version)
+            if self._stopping.is_set():  # which may have taken long, and another has come in its place
+                return
             link.opened = True
             self._serve(client, link)
             self._say(self._how_it_ended(link))
@@ -245,7 +253,7 @@ class PahoPublisher:
             reconnect_on_failure=False,
         )
         client.connect_timeout = CONNECT_S
-        client.max_inflight_messages_set(IN_FLIGHT + 2)  # room for `online` and `offline`: nothing waits inside paho
+        client.max_inflight_messages_set(IN_FLIGHT + 3)  # `online`, `offline`, announcement: nothing waits inside paho
         client.will_set(settings.topic("status"), b"offline", qos=1, retain=True)
         identify(client, settings)
         client.on_connect = self._on_connect
@@ -254,6 +262,8 @@ class PahoPublisher:
         client.on_message = self._on_message
         # With this callback publish() never writes to the socket itself, it only wakes loop(): one thread, one writer.
         client.on_socket_register_write = lambda *_: None
+        # loop() reads up to a hundred times as much before anybody can look at how much is to come
+        client.on_socket_open = _narrow
         return client
 
     def _open(self, client: Client, version: MQTTProtocolVersion) -> None:
@@ -272,7 +282,8 @@ class PahoPublisher:
         while client.loop(1.0) == MQTTErrorCode.MQTT_ERR_SUCCESS:
             if not link.answered and (self._stopping.is_set() or time.monotonic() > deadline_s):
                 break
-            if link.silent:
+            link.flooded = _on_its_way(client) > FAR_TOO_LARGE
+            if link.silent or link.flooded:
                 break
 
     def _how_it_ended(self, link: _Link) -> str | None:
@@ -282,6 +293,8 @@ class PahoPublisher:
             return broker_trouble.turned_away(link.reason, self._settings)
         if link.silent:
             return broker_trouble.silent(self._settings)
+        if link.flooded:
+            return broker_trouble.flooded(self._settings)
         return broker_trouble.lost(self._settings) if link.connected else broker_trouble.no_answer(self._settings)
 
     def _say(self, trouble: str | None) -> None:
@@ -296,15 +309,16 @@ class PahoPublisher:
         if reason.is_failure:
             link.reason = reason
             return
-        # some brokers take only ten at a time and end the connection at the eleventh; one is left for `online`
-        link.limit = max(1, min(IN_FLIGHT, getattr(properties, "ReceiveMaximum", 65535) - 1))
+        # some brokers take only ten at a time and end the connection at the eleventh; what is not counted has its place
+        others = 2 if self._settings.announcement else 1  # `online`, an announcement
+        link.limit = max(1, min(IN_FLIGHT, getattr(properties, "ReceiveMaximum", 65535) - others))
         client.publish(self._settings.topic("status"), b"online", qos=1, retain=True)
         if self._settings.commands:
             client.subscribe(self._settings.topic(COMMANDS), qos=1)
         if self._settings.announcement:
             # in this order: what was announced before comes back before it is replaced
             client.subscribe([(discovery.topic(self._settings.bin_id), 1), (discovery.ONLINE_TOPIC, 1)])
-            self._announce(client, self._settings.announcement)
+            self._announce(client, link, self._settings.announcement)
         link.connected = True
         log.info("connected to the broker %s:%d", self._settings.host, self._settings.port)
         self._line_trouble = None
@@ -319,17 +333,22 @@ class PahoPublisher:
         if flags.is_disconnect_packet_from_server:
             link.reason = reason
 
-    def _announce(self, client: Client, announcement: bytes) -> None:
-        client.publish(discovery.topic(self._settings.bin_id), announcement, qos=1, retain=True)
+    def _announce(self, client: Client, link: _Link, announcement: bytes) -> None:
+        """One at a time, the last one last: whoever may write to Home Assistant's topics may ask without an end."""
+        if link.announcing is not None:
+            link.due = announcement
+            return
+        link.due = None
+        link.announcing = client.publish(discovery.topic(self._settings.bin_id), announcement, qos=1, retain=True).mid
 
-    def _on_message(self, client: Client, _link: _Link, message: MQTTMessage) -> None:
+    def _on_message(self, client: Client, link: _Link, message: MQTTMessage) -> None:
         ours = self._settings.announcement
         if message.topic == discovery.ONLINE_TOPIC:
-            if message.payload == b"online" and not message.retain:
-                self._announce(client, ours)
+            if message.payload == b"online" and not message.retain and link.announcing is None:
+                self._announce(client, link, ours)
         elif message.topic == discovery.topic(self._settings.bin_id):
             if (cleaned := discovery.without_ghosts(ours, bytes(message.payload))) is not None:
-                self._announce(client, cleaned)
+                self._announce(client, link, cleaned)
         else:
             self._take_in(message)
 
@@ -339,11 +358,25 @@ class PahoPublisher:
             self._inbox.append(Received(name, bytes(message.payload[:KEPT]), message.retain))
 
     def _on_publish(
-        self, _client: Client, link: _Link, mid: int, reason: ReasonCode, _properties: Properties | None
+        self, client: Client, link: _Link, mid: int, reason: ReasonCode, _properties: Properties | None
     ) -> None:
+        if mid == link.announcing:
+            link.announcing = None
+            if link.due is not None:
+                self._announce(client, link, link.due)
         self._answers.append((link.token(mid), reason))
 
 
 def _speaks_another_version(link: _Link) -> bool:
     """Old brokers refuse MQTT 5 with this code, older ones close the line without a word."""
     return link.reason.value == UNSUPPORTED if link.reason is not None else link.opened and not link.answered
+
+
+def _narrow(_client: Client, _link: _Link, line: Any) -> None:
+    line.setsockopt(SOL_SOCKET, SO_RCVBUF, LARGEST)
+
+
+def _on_its_way(client: Client) -> int:
+    """Bytes of the packet that is being received. paho holds all of it in memory, three times, and asks nobody."""
+    packet: Mapping[str, int] = getattr(client, "_in_packet", {})
+    return packet.get("remaining_length", 0)

@@ -15,10 +15,13 @@ from edge.errors import CameraError
 from edge.model import WHOLE_FRAME, Box, Frame
 from edge.preprocess import LUMA_WIDTH_PX
 
-_REMEDY = "check the ribbon cable and `rpicam-hello --list-cameras`, and that no other program has the camera"
+_REMEDY = (
+    "check the ribbon cable and `rpicam-hello --list-cameras`, and that no other program has the camera; "
+    'a USB camera needs camera.source = "opencv"'
+)
 _MISSING = (
     "picamera2 is not installed: `sudo apt install python3-picamera2 --no-install-recommends`, "
-    "and use a venv with --system-site-packages."
+    'and use a venv with --system-site-packages. A USB camera needs camera.source = "opencv" instead.'
 )
 # What picamera2 and libcamera's binding raise when there is no camera, it is taken, or it refuses the configuration.
 _FAILURES = (RuntimeError, OSError, IndexError, KeyError, ValueError)
@@ -75,20 +78,13 @@ class PiCameraSource:
         self._luma_size = self._camera.camera_configuration()["lores"]["size"]
 
     def read(self) -> Frame:
-        """The next frame. Raises CameraError after a hang."""
+        """The next frame. Raises CameraError after a hang, or where the picture cannot be had."""
         if self._camera is None:
             raise CameraError(f"Camera {self._number} is not open.")
         try:
-            request = self._camera.capture_request(wait=False).get_result(timeout=self._timeout_s)
-        except TimeoutError as error:
-            self._camera.cancel_all_and_flush()
-            raise CameraError(f"Camera {self._number} gave no frame for {self._timeout_s:.1f} s: {_REMEDY}.") from error
+            return self._captured()
         except _FAILURES as error:
             raise CameraError(f"Camera {self._number} failed ({error}): {_REMEDY}.") from error
-        try:
-            return self._frame(request)
-        finally:
-            request.release()
 
     def close(self) -> None:
         """Stop the camera and give it back."""
@@ -100,6 +96,17 @@ class PiCameraSource:
         except _FAILURES as error:
             # Whether it is free shows when it is opened again, and that is what the user has to hear of.
             log.warning("Camera %s could not be given back: %s", self._number, error)
+
+    def _captured(self) -> Frame:
+        try:
+            request = self._camera.capture_request(wait=False).get_result(timeout=self._timeout_s)
+        except TimeoutError as error:
+            self._camera.cancel_all_and_flush()
+            raise CameraError(f"Camera {self._number} gave no frame for {self._timeout_s:.1f} s: {_REMEDY}.") from error
+        try:
+            return self._frame(request)
+        finally:
+            request.release()
 
     def _configuration(self) -> Any:
         width, height = self._size

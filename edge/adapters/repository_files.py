@@ -6,6 +6,7 @@ What they bring is not to be trusted before it was verified.
 from __future__ import annotations
 
 import re
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,7 @@ AWAY = "{base} cannot be reached ({error}); check the network and update.url"
 CERTIFICATE = "{base} shows a certificate that does not hold ({error}); check the clock (`timedatectl`) and update.url"
 DRIPS = "{base} sends {rate:.0f} bytes a second; too slow to wait for. The next run goes on from here"
 NO_FOLDER = "{base} is not there; plug the stick in and mount it, or correct update.url; the next run goes on"
+NO_FILE = "{path} is a folder, a device or a pipe, not a file; copy the repository to the stick again"
 FOLDER_AWAY = "{path} cannot be read ({error}); was the stick pulled out? The next run goes on from here"
 
 
@@ -99,12 +101,14 @@ class FolderFiles(FetcherInterface):
         if not Path(self.base, "metadata").is_dir():
             raise DownloadError(NO_FOLDER.format(base=self.base))
         try:
-            size = Path(url).stat().st_size
+            status = Path(url).stat()
         except FileNotFoundError as error:
             raise DownloadHTTPError(f"{url} is not there", 404) from error
         except OSError as error:
             raise _unreadable(url, error) from error
-        begins = start if start <= size else 0
+        if not stat.S_ISREG(status.st_mode):
+            raise DownloadError(NO_FILE.format(path=url))  # reading a pipe would wait for ever
+        begins = start if start <= status.st_size else 0
         return begins, self._chunks(url, begins)
 
     def close(self) -> None:

@@ -20,7 +20,7 @@ from edge.errors import ConfigError, ModelError, UpdateError
 from edge.logs import fields
 from edge.model import Box, Decision, Frame, Phase, Prediction, Signal, SortEvent
 from edge.ports import Classifier
-from edge.preprocess import cut
+from edge.preprocess import cut, laid
 from edge.shadow import Comparison, Limits, Result
 
 log = logging.getLogger(__name__)
@@ -129,7 +129,7 @@ class Shadowing:
     def _try(self, work: Callable[[], None]) -> None:
         try:
             work()
-        except (ModelError, ConfigError) as error:
+        except (ModelError, ConfigError, ValueError) as error:  # the last: its files do not fit each other
             self._reject(Result.FAILED, str(error))
         except UpdateError as error:
             log.warning("shadow %s", fields(message=error))
@@ -158,8 +158,9 @@ class Shadowing:
         if seen is None or candidate is None or so_far is None or not self._idle:
             return
         self._waiting = None
-        answer = candidate.classifier.classify(cut(seen.frame.rgb, seen.box, candidate.margin))
-        old, new = decide([seen.votes[-1]], self._sorts), decide([answer], candidate.policy)
+        last = len(seen.votes) - 1
+        answer = candidate.classifier.classify(laid(cut(seen.frame.rgb, seen.box, candidate.margin), last))
+        old, new = decide([seen.votes[last]], self._sorts), decide([answer], candidate.policy)
         # the first vote of an item, as this answer, finds the processor as it is after a pause
         after = shadow.compared(so_far, old, new, seen.votes[0].inference_ms, answer.inference_ms)
         self.comparison = after

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import stat
 from collections.abc import Container, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -17,6 +19,7 @@ BLOCK = 4096  # what the disk gives to a file is a multiple of this
 GROWS = 512  # a sidecar, when it gets a label: counted from the start, so that labelling never passes the quota
 PICTURE, SIDECAR, UNFINISHED = ".jpg", ".json", ".part"
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_OURS = re.compile(r"([0-9A-Za-z-]{1,64})\.json")
 _PART = re.compile(r"\.[0-9A-Za-z-]{1,64}(\.jpg|\.json)\.part")
 
 
@@ -29,7 +32,11 @@ class OnDisk:
 
 
 class SiteFiles:
-    """For one caller at a time, of all processes. Raises OSError."""
+    """For one caller at a time, of all processes. Raises OSError.
+
+    No symbolic link is followed, and nothing but a file is read: an administrator's command must not be led out of what
+    belongs to the bin, nor wait for a pipe.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -38,7 +45,8 @@ class SiteFiles:
         """0700, and of whoever owns its parent where root makes it."""
         if not folder.is_dir():
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            _give_to_owner_of(folder.parent, folder)
+            if owner := _owner_for_root(folder.parent):
+                os.chown(folder, *owner, follow_symlinks=False)
 
     def touch(self, path: Path) -> None:
         """Make an empty file, 0600, unless there is one."""
@@ -48,9 +56,9 @@ class SiteFiles:
     @contextmanager
     def lock(self, path: Path) -> Iterator[int]:
         """A file to hold a lock on, open as long as wanted."""
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
-            _give_to_owner_of(path.parent, path)
+            _give_to_owner_of(path.parent, descriptor)
             yield descriptor
         finally:
             os.close(descriptor)
@@ -94,7 +102,7 @@ class SiteFiles:
     def read(self, day: str, item_id: str) -> SiteItem:
         """Raises SiteItemMissingError; ValueError: its sidecar cannot be read."""
         try:
-            content = (self.folder / day / f"{item_id}{SIDECAR}").read_bytes()
+            content = _content(self._of(day) / f"{item_id}{SIDECAR}")
         except FileNotFoundError as error:
             raise SiteItemMissingError(item_id) from error
         item = from_json(content)
@@ -105,7 +113,7 @@ class SiteFiles:
     def picture(self, day: str, item_id: str) -> bytes:
         """The JPEG. Raises SiteItemMissingError."""
         try:
-            return (self.folder / day / f"{item_id}{PICTURE}").read_bytes()
+            return _content(self._of(day) / f"{item_id}{PICTURE}")
         except FileNotFoundError as error:
             raise SiteItemMissingError(item_id) from error
 
@@ -126,21 +134,28 @@ class SiteFiles:
 
     def days(self) -> set[str]:
         """Every folder that may hold items."""
-        return {entry.name for entry in os.scandir(self.folder) if _DAY.fullmatch(entry.name) and entry.is_dir()}
+        entries = [entry for entry in os.scandir(self.folder) if _DAY.fullmatch(entry.name)]
+        return {entry.name for entry in entries if entry.is_dir(follow_symlinks=False)}
 
     def mended(self, day: str) -> Iterator[tuple[str, str]]:
         """Items of a day and their stamps, after what a killed program left half done was finished or taken away."""
         try:
-            names = {entry.name: entry for entry in os.scandir(self.folder / day)}
+            names = {entry.name: entry for entry in os.scandir(self._of(day))}
         except FileNotFoundError:
             return
         for name, entry in names.items():
-            item_id = name.removesuffix(SIDECAR)
-            if name.endswith(SIDECAR) and not name.startswith(".") and self._complete(day, item_id, names):
-                yield item_id, _stamp(entry.stat())
+            # other names are other people's, and need not even be text
+            if (ours := _OURS.fullmatch(name)) and self._complete(day, ours[1], names):
+                yield ours[1], _stamp(entry.stat())
         for name in names:
             if _PART.fullmatch(name):  # nothing else: the folder may hold files of other people
                 (self.folder / day / name).unlink(missing_ok=True)
+
+    def _of(self, day: str) -> Path:
+        folder = self.folder / day
+        if folder.is_symlink():
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(folder))
+        return folder
 
     def _complete(self, day: str, item_id: str, names: Container[str]) -> bool:
         picture = f"{item_id}{PICTURE}"
@@ -167,17 +182,32 @@ def _stamp(sidecar: os.stat_result) -> str:
     return f"{sidecar.st_mtime_ns}-{sidecar.st_size}"
 
 
+def _content(path: Path) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as file:  # noqa: PTH123 - a path cannot be opened without following it
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "is a device or a pipe, not a file", str(path))
+        return file.read()
+
+
 def _write(path: Path, content: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with open(descriptor, "wb") as file:  # noqa: PTH123 - a path cannot be opened with a mode of its own
-        _give_to_owner_of(path.parent, path)
+        _give_to_owner_of(path.parent, descriptor)
         file.write(content)
         file.flush()
         os.fsync(descriptor)
 
 
-def _give_to_owner_of(folder: Path, path: Path) -> None:
+def _give_to_owner_of(folder: Path, descriptor: int) -> None:
     """What an administrator's command writes must stay readable for the bin."""
-    if os.geteuid() == 0:
-        owner = folder.stat()
-        os.chown(path, owner.st_uid, owner.st_gid)
+    if owner := _owner_for_root(folder):
+        os.fchown(descriptor, *owner)
+
+
+def _owner_for_root(folder: Path) -> tuple[int, int] | None:
+    """User and group; None for who is not root."""
+    if os.geteuid() != 0:
+        return None
+    owner = folder.stat()
+    return owner.st_uid, owner.st_gid

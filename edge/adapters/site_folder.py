@@ -24,6 +24,7 @@ HEADROOM = 512 * 1024  # for the index's journal, its shared memory, and a sidec
 AT_ONCE = 16
 REMEDIES = {
     errno.EACCES: "it belongs to somebody else; use sudo, or correct its owner",
+    errno.ELOOP: "it is a symbolic link, which is not followed; remove it",
     errno.ENOSPC: "the disk is full; free some space",
     errno.EDQUOT: "the disk is full; free some space",
     errno.EROFS: "the disk is mounted read-only; check the SD card and `dmesg`",
@@ -88,6 +89,13 @@ class SiteFolder:
         if given_up:
             log.warning("captures %s", fields(labelled_items_given_up=given_up, reason="capture.max_mb is smaller now"))
 
+    def put_unreadable(self, index: SiteIndex, day: str, item_id: str) -> None:
+        """Something whose sidecar cannot be read: it takes room, unless its picture is gone, too."""
+        try:
+            index.put_unreadable(day, item_id, self.files.measure(day, item_id))
+        except FileNotFoundError:
+            index.drop(item_id)
+
     def close(self) -> None:
         """Twice is fine."""
         with self._lock:
@@ -119,7 +127,7 @@ class SiteFolder:
         except SiteItemMissingError:
             return True
         except ValueError:
-            index.put_unreadable(place.day, place.item_id, self.files.measure(place.day, place.item_id))
+            self.put_unreadable(index, place.day, place.item_id)
         return False
 
     def _used(self, index: SiteIndex) -> int:

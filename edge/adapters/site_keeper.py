@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from queue import SimpleQueue
 
 from edge.adapters.site_store import SiteStore
 from edge.errors import SiteError
@@ -13,6 +15,7 @@ from edge.site_item import Embedding, SiteItem, Why
 from edge.site_picture import item_jpeg
 
 WITHIN_S = 5.0  # the loop waits, and the service manager waits for the loop
+CLOSE_S = 1.0
 SLOW = "the disk, or the folder of kept items, took too long; show the item again, unless the page shows it already"
 FULL = "there is no room but for what is labelled: export and delete some, or raise capture.max_mb"
 BY = "teach-mode"
@@ -26,6 +29,13 @@ class KeeperSettings:
     model_sha256: str
     margin: float
     blurred: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    item: SiteItem
+    jpeg: bytes
+    kept: Future[bool] = field(default_factory=Future)
 
 
 class SiteKeeper:
@@ -46,25 +56,38 @@ class SiteKeeper:
         self._wall = wall
         self._new_id = new_id
         self._within_s = within_s
-        self._thread = ThreadPoolExecutor(1, "teach-item")
+        self._asked: SimpleQueue[_Asked | None] = SimpleQueue()
+        # a daemon, as those of concurrent.futures are not: at what takes too long it is left behind
+        self._thread = threading.Thread(target=self._work, name="teach-item", daemon=True)
+        self._thread.start()
 
     def keep(self, frame: Frame, box: Box, prediction: Prediction, label: str) -> str:
         """See ports.Keeper."""
         item = self._item(prediction, label)
         jpeg = item_jpeg(frame.rgb, box, self._settings.margin, blurred=self._settings.blurred)
         # in a thread: a folder of many thousand items is read once, and that may take longer than the loop can wait
-        kept = self._thread.submit(self._store.add, item, jpeg)
+        asked = _Asked(item, jpeg)
+        self._asked.put(asked)
         try:
-            if not kept.result(self._within_s):
+            if not asked.kept.result(self._within_s):
                 raise SiteError(FULL)
         except TimeoutError as error:
-            kept.cancel()
+            asked.kept.cancel()
             raise SiteError(SLOW) from error
         return item.item_id
 
     def close(self) -> None:
         """Twice is fine."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._asked.put(None)
+        self._thread.join(CLOSE_S)
+
+    def _work(self) -> None:
+        while (asked := self._asked.get()) is not None:
+            if asked.kept.set_running_or_notify_cancel():
+                try:
+                    asked.kept.set_result(self._store.add(asked.item, asked.jpeg))
+                except SiteError as error:
+                    asked.kept.set_exception(error)
         self._store.close()
 
     def _item(self, prediction: Prediction, label: str) -> SiteItem:

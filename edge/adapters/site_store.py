@@ -156,7 +156,7 @@ class SiteStore:
             raise
         except ValueError as error:
             log.warning("captures %s", fields(item=self._folder.path / day / item_id, message=error))
-            index.put_unreadable(day, item_id, self._files.measure(day, item_id))
+            self._folder.put_unreadable(index, day, item_id)
             raise SiteItemMissingError(item_id) from error
 
 

@@ -28,6 +28,8 @@ INSERT OR IGNORE INTO counters VALUES ('dropped', 0);
 SUFFIXES = ("-wal", "-shm", "")  # the database itself last: while it is there, all of it is tried again
 BUSY_S = 1.0
 MARK_EVERY = 100  # seqs; a card wears
+PAGE_BYTES = 1024  # of a new file: a commit writes whole pages, and most of ours change a few hundred bytes in each
+CACHE_KB = 256  # SQLite's own 2 MB fill up for good the first time that many events wait
 
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 REMEDIES = {
@@ -73,8 +75,10 @@ def connect(path: Path) -> sqlite3.Connection:
     """Open, check and prepare the database. Raises sqlite3.Error."""
     db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
     try:
+        db.execute(f"PRAGMA page_size = {PAGE_BYTES}")
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
+        db.execute(f"PRAGMA cache_size = -{CACHE_KB}")
         (verdict,) = db.execute("PRAGMA integrity_check(1)").fetchone()
         if verdict != "ok":
             raise DamagedError(verdict)

@@ -92,10 +92,13 @@ class SqliteOutbox:
             return [*events, *(Stored(-number, payload, "correction") for number, payload in rows)]
 
     def remove(self, seqs: Sequence[int]) -> None:
-        """Forget what the broker acknowledged."""
+        """Forget what the broker acknowledged. It need not last: after a power cut some are published once more.
+
+        So it goes to the card with the next intent, or when the kernel sees fit, and not in a write of its own.
+        """
         if not seqs:
             return
-        with self._transaction() as db:
+        with self._transaction(lasting=False) as db:
             db.executemany("DELETE FROM events WHERE seq = ?", [(seq,) for seq in seqs if seq > 0])
             db.executemany("DELETE FROM corrections WHERE number = ?", [(-seq,) for seq in seqs if seq < 0])
 
@@ -151,9 +154,11 @@ class SqliteOutbox:
         db.execute("UPDATE counters SET value = value + ? WHERE name = 'dropped'", (len(seqs),))
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, *, lasting: bool = True) -> Iterator[sqlite3.Connection]:
+        """All of it or nothing; and on the disk before it returns, if lasting."""
         with self._reading() as db:
             try:
+                db.execute(f"PRAGMA synchronous = {'FULL' if lasting else 'NORMAL'}")  # NORMAL: no fsync for a commit
                 db.execute("BEGIN IMMEDIATE")
                 yield db
                 db.execute("COMMIT")
@@ -190,6 +195,8 @@ class SqliteOutbox:
                 raise
             db = self._begin_anew(error)
         self._damage = None
+        if not sqlite_file.last_seq(db) and (given := self._last_seq or sqlite_file.marked(self._path)):
+            sqlite_file.continue_after(db, given)  # the file that gave them is gone
         self._last_seq = sqlite_file.last_seq(db)
         return db
 
@@ -210,6 +217,14 @@ class SqliteOutbox:
 
 def read_outbox(path: Path, limit: int) -> Sequence[Stored]:
     """The oldest waiting events, to look at while a bin runs: opens read-only. Raises OutboxError."""
+    try:
+        path.open("rb").close()
+    except FileNotFoundError as error:
+        raise OutboxError(f"outbox {path}: there is none yet: no bin has run with this configuration") from error
+    except PermissionError as error:
+        raise OutboxError(f"outbox {path}: you may not read it; run this with sudo") from error
+    except OSError as error:
+        raise OutboxError(f"outbox {path}: it cannot be read ({error.strerror}); check the disk") from error
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
             return _stored(db, 0, limit)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from edge.adapters.files import write_atomic
+from edge.adapters.files import alone_in, write_atomic
 from edge.errors import UpdateError
 
 
@@ -22,12 +24,23 @@ class StoreFolder:
             return ""
 
     def write(self, name: str, content: str | bytes) -> None:
-        """One of its files, whole or not at all. Raises UpdateError."""
+        """One of its files, whole or not at all, whoever else writes it. Raises UpdateError."""
+        with self.alone():
+            self.put(name, content)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """For reading, changing and put(): every other thread and process that writes waits. Raises UpdateError."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            write_atomic(self.folder / name, content.encode() if isinstance(content, str) else content)
+            with alone_in(self.folder):
+                yield
         except OSError as error:
             raise self.trouble(error) from error
+
+    def put(self, name: str, content: str | bytes) -> None:
+        """As write(), for who is alone() already. Raises OSError."""
+        write_atomic(self.folder / name, content.encode() if isinstance(content, str) else content)
 
     def trouble(self, error: OSError) -> UpdateError:
         """What to say of it."""

@@ -15,7 +15,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.adapters import broker_trouble
-from edge.adapters.broker_settings import BrokerSettings, identify
+from edge.adapters.broker_settings import BrokerSettings, identify, leave
 from edge.errors import PublishError
 
 NAMES = ("status", "state", "event")
@@ -42,23 +42,23 @@ class Subscriber:
         try:
             self._client.connect(settings.host, settings.port)
         except (OSError, ValueError) as error:
+            leave(self._client)
             raise PublishError(broker_trouble.unreachable(error, settings)) from error
         self._client.loop_start()
         try:
             answer = self._answers.get(timeout=WITHIN_S)
         except queue.Empty:
-            self._client.loop_stop()
+            leave(self._client)
             raise PublishError(broker_trouble.no_answer(settings)) from None
         if answer.is_failure:
-            self._client.loop_stop()
+            leave(self._client)
             raise PublishError(broker_trouble.turned_away(answer, settings))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
+        leave(self._client)
 
     def messages(self, within_s: float) -> Iterator[tuple[str, bytes]]:
         """Topics and payloads that come within so long."""

@@ -13,11 +13,16 @@ log = logging.getLogger(__name__)
 class SystemdNotifier:
     """Implements ports.Notifier. Without NOTIFY_SOCKET (a terminal, a container) it does nothing."""
 
-    def __init__(self, environ: Mapping[str, str], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         """environ: where systemd puts NOTIFY_SOCKET and WATCHDOG_USEC. clock: monotonic seconds."""
         name = environ.get("NOTIFY_SOCKET", "")
         self._address = "\0" + name[1:] if name.startswith("@") else name  # @: Linux's abstract namespace
-        self._clock = clock
+        self._clock, self._sleep = clock, sleep
         self._every_s = int(environ.get("WATCHDOG_USEC") or 0) / 4e6  # a quarter: three messages may get lost
         self._fed_s = float("-inf")
 
@@ -35,6 +40,13 @@ class SystemdNotifier:
         if self._every_s and now_s - self._fed_s >= self._every_s:
             self._fed_s = now_s
             self._send("WATCHDOG=1")
+
+    def wait(self, seconds: float) -> None:
+        """For a flap on its way, which may take longer than the watchdog waits: it is fed meanwhile."""
+        until_s = self._clock() + seconds
+        while (left_s := until_s - self._clock()) > 0:
+            self._sleep(min(left_s, self._every_s or left_s))
+            self.progress()
 
     def stopping(self) -> None:
         """A clean stop began."""

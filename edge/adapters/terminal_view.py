@@ -22,7 +22,8 @@ from edge.lines import event_line
 from edge.model import Box, Decision, Frame, Outcome, Phase, Pixels, Prediction, Signal, SortEvent
 from edge.state import BinState
 
-TRAY_COLUMNS = 56
+TRAY_COLUMNS, LEAST_TRAY_COLUMNS = 56, 16
+WORDS_COLUMNS = 40  # for verdict and compartments; the tray's picture gets smaller first
 REFRESH_S = 0.1
 LAST_ITEMS = 8
 PHASES = {
@@ -171,9 +172,12 @@ class RichView:
 
     def screen(self, frame: Frame, signal: Signal) -> Layout:
         """The whole picture, as it is drawn."""
+        picture = half_blocks(_outlined(frame, signal), self._tray_columns())
+        height = len(picture.plain.splitlines()) + 2
+        tray = Panel(Align.center(picture), title="tray", subtitle=PHASES[signal.phase], height=height)
         layout = Layout()
-        layout.split_column(Layout(name="top", size=23), Layout(name="bottom"))
-        layout["top"].split_row(Layout(self._tray(frame, signal), size=TRAY_COLUMNS + 4), Layout(name="right"))
+        layout.split_column(Layout(name="top", size=height), Layout(name="bottom"))
+        layout["top"].split_row(Layout(tray, size=self._tray_columns() + 4), Layout(name="right"))
         layout["right"].split_column(
             Layout(Panel(self._verdict(), title="verdict"), ratio=3),
             Layout(Panel(self._bins(), title="compartments"), ratio=2),
@@ -181,9 +185,8 @@ class RichView:
         layout["bottom"].update(self._footer())
         return layout
 
-    def _tray(self, frame: Frame, signal: Signal) -> Panel:
-        picture = half_blocks(_outlined(frame, signal), TRAY_COLUMNS)
-        return Panel(Align.center(picture), title="tray", subtitle=PHASES[signal.phase], height=23)
+    def _tray_columns(self) -> int:
+        return max(LEAST_TRAY_COLUMNS, min(TRAY_COLUMNS, self._console.width - WORDS_COLUMNS - 4))
 
     def _verdict(self) -> Group | Text:
         if not self._events:

@@ -132,6 +132,9 @@ class WebChild:
             return None
 
     def _keep(self, packet: bytes) -> None:
+        if len(packet) > LARGEST:
+            log.warning("web %s", fields(not_told=f"{len(packet)} bytes"))
+            return  # it never will be; what comes after it must not wait
         if self._waiting or not self._send(packet):
             self._waiting.append(packet)
 
@@ -158,19 +161,25 @@ class WebChild:
             self._begin(now_s)
 
     def _begin(self, now_s: float) -> None:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * LARGEST)
-            try:
-                self._process = self._start(theirs.fileno())
-            except OSError as error:
-                log.warning("web cannot be started %s", fields(message=error))
-                ours.close()
-                self._not_before_s = now_s + AGAIN_AFTER_S[1]
-                return
-        self._line, self._began_s = ours, now_s
+        try:
+            self._line, self._process = self._started()
+        except OSError as error:
+            log.warning("web cannot be started %s", fields(message=error))
+            self._not_before_s = now_s + AGAIN_AFTER_S[1]
+            return
+        self._began_s = now_s
         if self._state:
             self._send(pack(Packet(Kind.STATE, self._state)))
+
+    def _started(self) -> tuple[socket.socket, subprocess.Popen[bytes]]:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            try:
+                ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * LARGEST)
+                return ours, self._start(theirs.fileno())
+            except OSError:
+                ours.close()
+                raise
 
     def _hang_up(self) -> None:
         line, self._line = self._line, None

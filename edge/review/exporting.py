@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shlex
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -118,7 +119,7 @@ def _write_tables(written: _Written, folder: Path) -> None:
         texts = {
             formats.TASKS: json.dumps(written.tasks, ensure_ascii=False, indent=1),
             formats.CONFIG: formats.label_config(labels),
-            formats.HELP: formats.LABEL_STUDIO_HELP.format(root=folder.parent, folder=folder),
+            formats.HELP: formats.LABEL_STUDIO_HELP.format(quoted_root=shlex.quote(str(folder.parent)), folder=folder),
         }
         for name, text in texts.items():
             (written.root / name).write_text(text, encoding="utf-8")

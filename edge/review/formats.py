@@ -19,7 +19,7 @@ LABEL_STUDIO_HELP = """\
 Label Studio shows these pictures from the disk:
 
     export LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true
-    export LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT={root}
+    export LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT={quoted_root}
     label-studio start
 
 In a new project: Settings, Labeling Interface, Code: paste label-config.xml. Settings, Cloud Storage, Add Source

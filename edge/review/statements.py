@@ -53,7 +53,7 @@ def read(path: Path) -> Said:
         raise ReviewError(
             [f"{error.filename or path}: {error.strerror}: check the path, and that the stick is in"]
         ) from error
-    except (UnicodeDecodeError, csv.Error, json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, csv.Error, RecursionError) as error:  # the first also of a number with thousands of digits
         raise ReviewError(
             [f"{path}: neither a table (CSV, UTF-8) nor an export of Label Studio (JSON): {error}"]
         ) from error
@@ -106,7 +106,7 @@ def _of_folder(folder: Path) -> Iterator[_Line]:
 
 
 def _revisions(table: Path) -> Mapping[str, int]:
-    if not table.exists():
+    if not table.is_file():  # nor is a pipe waited for
         return {}
     return {line.item_id: line.revision for line in _of_table(table) if line.revision is not None}
 
@@ -149,7 +149,7 @@ def _of_task(where: str, task: Mapping[str, Any]) -> Iterator[_Line]:
     image = data.get("image") if isinstance(data, dict) else None
     name = parse_picture_name(unquote(image)) if isinstance(image, str) else None
     item_id = data.get("item_id") if isinstance(data, dict) else None
-    if not isinstance(item_id, str):
+    if not (isinstance(item_id, str) and item_id.isprintable()):  # half a letter is no text for the store
         if name is None:
             yield _Line(where, problem="names no item: neither item_id nor image is one of an export")
             return

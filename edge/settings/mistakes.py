@@ -2,33 +2,111 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic_core import ErrorDetails
 
 from edge.settings.section import ID_PATTERN
 
+_KINDS = ("servo", "solenoid", "chute")
+_TOML = 'text stands in "quotes", true and false are small, commas part what stands in [brackets]'
 
-def explained(detail: ErrorDetails) -> str:
-    """One of pydantic's, with its key and what to write instead."""
-    # pydantic puts the union's tag into the path of a compartment; the user wrote no such key
-    where = [str(part) for part in detail["loc"]]
-    if len(where) > 2 and where[0] == "compartments" and where[2] in ("servo", "solenoid", "chute"):
-        del where[2]
+
+def explained(detail: ErrorDetails, schema: dict[str, Any]) -> str:
+    """One of pydantic's, with its key and what to write instead.
+
+    schema: the JSON Schema of the whole file; without it unknown keys are not compared with those that there are.
+    """
+    where = _written(detail["loc"])
+    if where[:2] == ["camera", "roi"]:
+        where = where[:2]
     key = ".".join(where) or "file"
     match detail["type"]:
+        case "missing" if re.fullmatch(r"compartments\.[^.]+\.pin", key):
+            said = "missing; every compartment has a flap: add the BCM number of the pin that moves it"
         case "missing":
-            return f"{key}: missing; add it"
+            said = "missing; add it"
         case "extra_forbidden":
-            return f"{key}: unknown key; correct its spelling or remove it"
+            said = f"unknown key; {_meant(where[-1], keys_at(schema, detail['loc'][:-1]), schema)}"
         case "value_error":
-            return f"{key}: {detail['ctx']['error']}"
+            said = str(detail["ctx"]["error"])
         case "union_tag_invalid":
-            return f"{key}: unknown kind {detail['ctx']['tag']!r}; write {detail['ctx']['expected_tags']}"
-        case "string_pattern_mismatch" if detail["ctx"]["pattern"] == ID_PATTERN:
-            return f"{key}: write only a-z, 0-9, _ and -, not {_shown(detail['input'])}"
-    return f"{key}: {detail['msg'][0].lower()}{detail['msg'][1:]}, not {_shown(detail['input'])}"
+            said = f"unknown kind {detail['ctx']['tag']!r}; write {detail['ctx']['expected_tags']}"
+        case _ if key == "camera.roi":
+            said = "write [x, y, width, height] as fractions of the picture, each 0 to 1"
+        case _:
+            said = f"{_wanted(key, detail)}, not {_shown(detail['input'])}"
+    return f"{key}: {said}"
+
+
+def _wanted(key: str, detail: ErrorDetails) -> str:
+    """What is to stand there."""
+    if re.search(r"(^|[._])pin$", key):
+        return "write its BCM number alone, 0 to 27 (GPIO12 is 12; its position on the header is another number)"
+    if detail["type"] == "tuple_type":
+        return "write a list in square brackets, as [640, 480]"
+    if detail["type"] == "string_pattern_mismatch" and detail["ctx"]["pattern"] == ID_PATTERN:
+        return "write only a-z, 0-9, _ and -"
+    return f"{detail['msg'][0].lower()}{detail['msg'][1:]}"
+
+
+def _written(loc: Sequence[str | int]) -> list[str]:
+    """The keys as the user wrote them: pydantic adds a union's tag, and a word of its own for a table's name itself."""
+    where = [str(part) for part in loc]
+    if len(where) > 2 and where[0] == "compartments" and where[2] in _KINDS:
+        del where[2]
+    return where[:-1] if where[-1:] == ["[key]"] else where
+
+
+def _meant(key: str, known: Sequence[str], schema: dict[str, Any]) -> str:
+    """What an unknown key may have been meant to be."""
+    if near := difflib.get_close_matches(key, known, n=1):
+        return f"did you mean {near[0]}?"
+    elsewhere = [name for name in schema.get("properties", ()) if key in keys_at(schema, (name,))]
+    if elsewhere:
+        return f"it belongs into {' or '.join(f'[{name}]' for name in elsewhere)}"
+    return f"here may stand {', '.join(known)}" if known else "correct its spelling or remove it"
+
+
+def keys_at(schema: dict[str, Any], path: Sequence[str | int]) -> list[str]:
+    """The keys that a table may have; none where no table is. path: as in an error's `loc`, with a union's tag."""
+    node = _followed(schema, schema)
+    for part in path:
+        if part in node.get("properties", {}):
+            node = node["properties"][part]
+        elif part in (tags := node.get("discriminator", {}).get("mapping", {})):
+            node = {"$ref": tags[part]}
+        else:
+            named = node.get("patternProperties") or {"": node.get("additionalProperties")}
+            node = next(iter(named.values()))
+        node = _followed(node if isinstance(node, dict) else {}, schema)
+    return list(node.get("properties", {}))
+
+
+def _followed(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """What a reference leads to, also of a table that may be left out."""
+    for choice in node.get("anyOf", ()):
+        if "$ref" in choice:
+            node = choice
+    while "$ref" in node:
+        node = schema["$defs"][node["$ref"].rpartition("/")[2]]
+    return node
+
+
+def not_toml(text: str, error: Exception) -> str:
+    """What is wrong with a text that is no TOML, and in which line. error: tomllib's.
+
+    Of the line only what stands before "=": the value may be a camera's address with its password.
+    """
+    found = re.search(r"at line (\d+)", str(error))
+    lines = text.splitlines()
+    if found is None or not 1 <= (number := int(found[1])) <= len(lines):
+        return f"not valid TOML: {error}"
+    return f"not valid TOML: {error}: {_shown(lines[number - 1].partition('=')[0].strip())}; {_TOML}"
 
 
 def _shown(value: Any) -> str:

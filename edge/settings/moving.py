@@ -9,6 +9,9 @@ from pydantic import BeforeValidator, Field, model_validator
 from edge.settings.section import ID_PATTERN, Pin, Section
 from edge.settings.sensors import FillSensor
 
+# on the board, by 1.8 kOhm, whatever a program says; a pull-down of 10 kOhm cannot hold against that
+PULLED_UP = (2, 3)
+
 Angle = Annotated[float, Field(ge=-360.0, le=360.0)]
 Hold = Annotated[float, Field(ge=0.0, le=30.0)]
 PulseMs = Annotated[float, Field(gt=0.0, le=10.0)]
@@ -94,6 +97,14 @@ class SolenoidCompartment(CompartmentSettings):
     def _spares_the_coil(self) -> Self:
         if self.pulse_s > self.max_on_s:
             raise ValueError(f"pulse_s {self.pulse_s} is longer than max_on_s {self.max_on_s}; shorten it")
+        return self
+
+    @model_validator(mode="after")
+    def _off_while_the_pi_boots(self) -> Self:
+        if self.active_high and self.pin in PULLED_UP:
+            raise ValueError(
+                f"pin {self.pin} is pulled up on the board: the coil would be on while the Pi boots; take another pin"
+            )
         return self
 
 

@@ -13,17 +13,28 @@ ID_PATTERN = r"^[a-z0-9_-]+$"
 def based(path: Path, info: ValidationInfo) -> Path:
     """The path, which is relative to the folder of the file."""
     base: Path = (info.context or {}).get("base", Path())
-    return (base / path.expanduser()).resolve()
+    try:
+        return (base / path.expanduser()).resolve()
+    except (OSError, RuntimeError) as error:  # no such user's home, links in a ring
+        raise ValueError(f"{path} leads nowhere ({error}); correct the path") from error
 
 
-def _existing(path: Path) -> Path:
-    if not path.exists():
-        raise ValueError(f"{path} does not exist; correct the path (it is relative to the folder of this file)")
-    return path
+def _existing(path: Path, info: ValidationInfo) -> Path:
+    found = based(path, info)
+    try:
+        there = found.exists()
+    except OSError as error:  # in a folder of somebody else's, or longer than a path may be
+        raise ValueError(
+            f"{found} cannot be looked for ({error.strerror}); correct the path, or who may read"
+        ) from error
+    if not there:
+        relative = "" if path.expanduser().is_absolute() else " (it is relative to the folder of this file)"
+        raise ValueError(f"{found} does not exist; correct the path{relative}")
+    return found
 
 
 AnyPath = Annotated[Path, AfterValidator(based)]
-ExistingPath = Annotated[Path, AfterValidator(based), AfterValidator(_existing)]
+ExistingPath = Annotated[Path, AfterValidator(_existing)]
 Pin = Annotated[int, Field(ge=0, le=27, description="BCM number of a GPIO pin on the header")]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 

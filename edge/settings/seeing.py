@@ -27,7 +27,7 @@ class CameraSettings(Section):
     path: ExistingPath | None = None
     pace: Literal["real", "fast"] = "real"
     size: tuple[Annotated[int, Field(ge=64, le=8192)], Annotated[int, Field(ge=64, le=8192)]] = (640, 480)
-    fps: Annotated[float, Field(gt=0, le=120)] = 10.0
+    fps: Annotated[float, Field(ge=0.2, le=120)] = 10.0  # a stop, and the watchdog, wait for a frame
     roi: tuple[Share, Share, Share, Share] = (0.0, 0.0, 1.0, 1.0)
     loop: bool = False
 
@@ -74,7 +74,7 @@ class TriggerSettings(Section):
 class PolicySettings(Section):
     """[policy]: what the model's answer means.
 
-    votes: pictures looked at for each item.
+    votes: pictures looked at for each item: as it lies, mirrored, turned half round, mirrored upside down, and again.
     abstain_below: less sure than this of a compartment: the default compartment.
     costs: for each true compartment, what it costs to put its item into another (1 where not given):
     hazard = { recycling = 20 } makes 20 times as sure before a battery may go to recycling.

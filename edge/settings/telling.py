@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from edge.settings.section import ID_PATTERN, AnyPath, ExistingPath, Section
 
 OWN_NAMES = ("127.0.0.1", "::1", "localhost")  # of this computer, where nobody else can reach it
+MOST_LETTERS = 1000  # of what MQTT gives 65 535 bytes
 
 
 class BinSettings(Section):
@@ -40,13 +41,13 @@ class MqttSettings(Section):
     enabled: bool = True
     host: Annotated[str, Field(min_length=1)] = "localhost"
     port: Annotated[int, Field(ge=1, le=65535)] = 1883
-    username: str | None = None
+    username: Annotated[str, Field(max_length=MOST_LETTERS)] | None = None
     password_file: ExistingPath | None = None
     tls: bool = False
     ca_file: ExistingPath | None = None
     cert_file: ExistingPath | None = None
     key_file: ExistingPath | None = None
-    prefix: Annotated[str, Field(pattern=r"^[^+#/\s][^+#\s]*$")] = "smartbin"
+    prefix: Annotated[str, Field(pattern=r"^[^+#/\s][^+#\s]*$", max_length=MOST_LETTERS)] = "smartbin"
     commands: bool = False
     pictures: bool = False
     discovery: bool = True

@@ -103,6 +103,7 @@ _RESULTS = {
 _NONE = {"404": "there is none"}
 _NOT_YET = {"503": "the bin has said nothing yet"}
 _WRONG = {"400": "not a number that can be"}
+_DISK = {"503": "the disk does not answer"}
 _FAR = {"403": "without a password only its own computer may look"}
 
 
@@ -113,7 +114,7 @@ def paths() -> Document:
         "/api/v1/events": _get(
             "What was sorted, newest first",
             {"application/json": {"schema": _EVENTS}},
-            _WRONG,
+            _WRONG | _DISK,
             parameter("limit", "query", _LIMIT),
             parameter("before_seq", "query", _BEFORE),
         ),
@@ -121,22 +122,22 @@ def paths() -> Document:
             f"The item; of the last {PICTURES_KEPT}", _JPEG, _NONE, parameter("event_id", "path", {"type": "string"})
         ),
         "/api/v1/stats": _get(
-            "Counts by day (UTC), oldest first",
+            "Counts by day (of the bin's time zone), oldest first",
             {"application/json": {"schema": _STATS}},
-            _WRONG,
+            _WRONG | _DISK,
             parameter("days", "query", _DAYS),
         ),
         "/api/v1/tray.jpg": _get("The tray now", _JPEG, _NONE),
         "/api/v1/card": _get("The model card", {"text/markdown": {"schema": {"type": "string"}}}, {}),
         "/api/v1/live": _get(
-            "Server-sent events: state, item, correction, seen (phase, box, change)",
+            "Server-sent events: state, item, correction, seen (phase, box, change); beat after 15 s with none",
             {"text/event-stream": {"schema": {"type": "string"}}},
             {"503": "too many are watching"},
         ),
         "/api/v1/captures": _get(
             "Items kept to be labelled: the most useful first, of labelled ones the label given last first",
             {"application/json": {"schema": _CAPTURES}},
-            {"400": "nothing that can be", "503": "the disk does not answer"},
+            {"400": "nothing that can be"} | _DISK,
             parameter("after", "query", {"type": "string", "description": "the `next` of an earlier answer"}),
             parameter("limit", "query", _SOME),
             parameter("labelled", "query", {"type": "boolean"}),

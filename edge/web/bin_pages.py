@@ -28,6 +28,7 @@ from edge.web.problems import ApiError
 from edge.web.view import View
 from edge.wire import state_json
 
+EVENTS = "text/event-stream"
 ANSWER_WITHIN_S = 10.0  # a flap that is tested moves before it answers
 MOST_BYTES = 2000
 EXAMPLE = '{"compartment": "recycling"}'
@@ -92,13 +93,18 @@ class _Pages:
         return _jpeg(await self._parts.view.tray.picture(), "the camera shows nothing now")
 
     async def card(self, _: Request) -> Response:
-        text = self._parts.card.read_text(encoding="utf-8") if self._parts.card.is_file() else "This model has no card."
+        try:
+            text = self._parts.card.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            text = "This model has no card."
         return Response(text, media_type="text/markdown")
 
-    async def live(self, _: Request) -> Response:
+    async def live(self, request: Request) -> Response:
+        if request.method == "HEAD":  # nothing is written, so nobody would notice that who asked has gone
+            return Response(media_type=EVENTS)
         if self._parts.view.crowded:
             raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "too many are watching", headers={"Retry-After": "30"})
-        return StreamingResponse(self._parts.view.live(), media_type="text/event-stream")
+        return StreamingResponse(self._parts.view.live(), media_type=EVENTS)
 
     async def command(self, request: Request) -> Response:
         name = request.path_params["name"]

@@ -9,15 +9,17 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge.adapters.listening import listen
+from edge.adapters.password_file import read_password
 from edge.classify import Judge
 from edge.manifest import Manifest
 from edge.web.asking import Asker
 from edge.web.counting import Counts
 from edge.web.guard import is_loopback
 from edge.web.limits import Rate
-from edge.web.passwords import Password, read_password
+from edge.web.passwords import Password
 from edge.web.server import Services, create
-from edge.web.serving import listen, serve
+from edge.web.serving import address, serve
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +41,7 @@ def run(wishes: Wishes, judge: Judge, model: Manifest, say: Callable[[str], None
     password = read_password(wishes.password_file) if wishes.password_file else None
     if password is None and not (wishes.host == "localhost" or is_loopback(wishes.host)):
         log.warning(OPEN, wishes.host)
-    with closing(Asker(judge)) as asker, listen(wishes.host, wishes.port) as listener:
+    with closing(Asker(judge)) as asker, listen(wishes.host, wishes.port, "--port or --host") as listener:
         services = Services(
             asker=asker,
             model=model,
@@ -47,6 +49,5 @@ def run(wishes: Wishes, judge: Judge, model: Manifest, say: Callable[[str], None
             rate=Rate(burst=max(20.0, 2 * wishes.rate), per_s=wishes.rate),
             password=Password(password, time.monotonic) if password else None,
         )
-        port = listener.getsockname()[1]
-        name = "localhost" if wishes.host in ("0.0.0.0", "::") else wishes.host
-        serve(create(services), listener, lambda: say(f"http://{name}:{port}/  (its API: /docs; Ctrl-C ends)"))
+        at = address(wishes.host, listener)
+        serve(create(services), listener, lambda: say(f"{at}  (its API: /docs; Ctrl-C ends)"))

@@ -1,7 +1,8 @@
-"""How many requests are worked on at a time; whoever comes beyond that is told to come back."""
+"""How many requests are worked on at a time; whoever comes beyond that, or at the end, is told to come back."""
 
 from __future__ import annotations
 
+import asyncio
 from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -9,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from edge.web.problems import response
 
 MOST_REQUESTS = 128
+ENDS = "the page is ended or started anew; ask again"
 ALWAYS = "/healthz"  # cheap, and a server that is busy is well
 
 
@@ -37,5 +39,9 @@ class Crowd:
 
         try:
             await self._app(scope, receive, answer)
+        except asyncio.CancelledError:  # the server ends, and has waited for this long enough
+            if not places:
+                raise
+            await response(HTTPStatus.SERVICE_UNAVAILABLE, ENDS, {"Retry-After": "2"})(scope, receive, send)
         finally:
             self._now -= places

@@ -7,9 +7,9 @@ always does, and a page of another site cannot do it with the password that a br
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,6 +20,7 @@ from edge.web.problems import ApiError
 
 Handler = Callable[[Request], Awaitable[Response]]
 
+_PORT = re.compile(":[0-9]*$")
 NO_PASSWORD = "commands are off: write web.password_file into the configuration"
 
 
@@ -68,10 +69,12 @@ def is_loopback(address: str) -> bool:
 def _is_here(request: Request) -> bool:
     """By address and by name: a name of another site that leads here is a trick (DNS rebinding)."""
     local = request.client is not None and is_loopback(request.client.host)
-    return local and request.url.hostname in OWN_NAMES
+    # as it came: for a name that request.url finds impossible it has our own address, and browsers do ask by some
+    name = _PORT.sub("", request.headers.get("host", "")).lower().strip("[]")
+    return local and name in OWN_NAMES
 
 
 def _same_site(request: Request) -> None:
     origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+    if origin is not None and origin.partition("://")[2] != request.headers.get("host"):
         raise ApiError(HTTPStatus.FORBIDDEN, "a page of another site may not command this bin")

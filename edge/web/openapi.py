@@ -76,7 +76,7 @@ def _classify(*, locked: bool) -> Document:
         "413": f"more than {MAX_BYTES / 1e6:g} MB",
         "415": "not a picture that can be read; also has the members of a Verdict",
         "429": "too many requests from this address",
-        "503": "too many pictures are waiting",
+        "503": "too many pictures are waiting, or what looks at them has to be started again",
     }
     return {
         "summary": "What is on a picture, and where would it go?",

@@ -7,11 +7,9 @@ import binascii
 import hmac
 from collections.abc import Callable
 from http import HTTPStatus
-from pathlib import Path
 
 from starlette.requests import Request
 
-from edge.errors import ConfigError
 from edge.web.limits import Limiter, Rate
 from edge.web.problems import ApiError
 
@@ -38,17 +36,6 @@ class Password:
                 return
             self._guesses.wait_s(address, now_s)
         raise ApiError(HTTPStatus.UNAUTHORIZED, "this needs the password (HTTP Basic)", headers=_CHALLENGE)
-
-
-def read_password(path: Path) -> str:
-    """The first line of a file. Raises ConfigError."""
-    try:
-        password = path.read_text(encoding="utf-8").splitlines()[0:1]
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError([f"{path}: the password cannot be read ({error})"]) from error
-    if not password or not password[0]:
-        raise ConfigError([f"{path}: the first line is empty; write the password there"])
-    return password[0]
 
 
 def address_of(request: Request) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEADERS_WITHIN_S = 10.0
@@ -34,6 +35,15 @@ class PatientProtocol(H11Protocol):
         """The time ends with the head."""
         super().data_received(data)
         self._watch()
+
+    def send_400_response(self, msg: str) -> None:
+        """To nonsense, unless an answer has begun: what comes then of a body only ends the line."""
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            super().send_400_response(msg)
+        else:
+            self.transport.close()
+        if self.cycle is not None:
+            self.cycle.disconnected = True  # what is still worked on is answered to nobody
 
     def pause_writing(self) -> None:
         """What was sent is not read."""

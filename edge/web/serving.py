@@ -10,28 +10,21 @@ from collections.abc import Callable
 import uvicorn
 from starlette.types import ASGIApp
 
-from edge.errors import ConfigError
 from edge.web.door import Door
 from edge.web.patience import HEADERS_WITHIN_S, PatientProtocol
 
-BACKLOG = 4096  # nothing is kept here of who waits; from more on the kernel resets some
 STOP_WITHIN_S = 1
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises ConfigError: the port is taken, may not be had, or the host is not ours."""
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
-    except OSError as error:
-        raise ConfigError(
-            [f"cannot listen on {host}:{port} ({error.strerror or error}); choose another --port or --host"]
-        ) from error
 
 
 def serve(app: ASGIApp, listener: socket.socket, ready: Callable[[], None]) -> None:
     """Until SIGTERM or SIGINT. ready: called once requests are answered."""
     Server(configured(app), ready).run([listener])
+
+
+def address(host: str, listener: socket.socket) -> str:
+    """Where a browser on this computer finds what listens."""
+    name = "localhost" if host in ("0.0.0.0", "::") else host
+    return f"http://{name}:{listener.getsockname()[1]}/"
 
 
 def configured(app: ASGIApp) -> uvicorn.Config:

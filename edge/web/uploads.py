@@ -76,7 +76,7 @@ async def uploads(
     try:
         async with arriving("the pictures", within_s):
             return await _uploads(request, max_bytes, take)
-    except (MultiPartException, MultipartParseError) as error:
+    except (MultiPartException, MultipartParseError, ValueError) as error:  # the last: of a charset that cannot be
         raise ApiError(HTTPStatus.BAD_REQUEST, f"the form cannot be read: {error}") from error
 
 
@@ -111,7 +111,9 @@ async def _form_files(headers: Headers, body: AsyncGenerator[bytes, None], max_b
     form = await parser.parse()
     try:
         files = [file for name, file in form.multi_items() if name == "file" and isinstance(file, UploadFile)]
-        return [Upload(file.filename or _UNNAMED, await file.read()) for file in files]
+        # some charsets give what no other text can hold
+        names = [(file.filename or _UNNAMED).encode(errors="replace").decode() for file in files]
+        return [Upload(name, await file.read()) for name, file in zip(names, files, strict=True)]
     finally:
         await form.close()
 

@@ -63,7 +63,7 @@ class View:
         return len(self._viewers) >= MOST_VIEWERS
 
     async def live(self) -> AsyncIterator[bytes]:
-        """Server-sent events: the state first, then all that happens; a comment now and then keeps the line open."""
+        """Server-sent events: the state first, then all that happens; a beat where nothing does: silence is a fault."""
         with self._viewer() as queue:
             yield b"retry: 2000\n\n"
             while True:
@@ -71,10 +71,11 @@ class View:
                     async with asyncio.timeout(BEAT_S):
                         told = await queue.get()
                 except TimeoutError:
-                    yield b": still here\n\n"
+                    yield b"event: beat\ndata: {}\n\n"
                     continue
                 if told is None:
                     return
+                await asyncio.sleep(0)  # a line that was cut is noticed; else asyncio warns of each message into it
                 yield f"event: {told[0]}\ndata: {told[1]}\n\n".encode()
 
     def end(self) -> None:

@@ -223,8 +223,14 @@ function showCorrection({ event_id, label }, item = by("items").querySelector(`[
 function addItem(event) {
   meanwhile = [event, ...meanwhile].slice(0, MOST_ITEMS);
   by("items").prepend(showItem(event));
-  while (by("items").children.length > MOST_ITEMS) by("items").lastChild.remove();
+  while (by("items").children.length > MOST_ITEMS) drop(by("items").lastChild);
   countSoon();
+}
+
+// A picture that is on its way would keep its item, and a slow line busy.
+function drop(item) {
+  item.querySelector("img").removeAttribute("src");
+  item.remove();
 }
 
 function countSoon() {

@@ -10,6 +10,7 @@ let phase = "empty";
 let item = null;
 let connected = null;
 let timer = 0;
+let version = null; // of the bin that brought this script
 
 function view() {
   if (!connected || !state) return ["busy", "kiosk_no_line", connected === false ? "kiosk_no_line_small" : ""];
@@ -53,6 +54,14 @@ function show() {
   say("small", small && text(small, item ? spoken(item) : {}));
 }
 
+// Nobody is there to load the page again after an upgrade. Where it cannot be had now, the next state asks again.
+function become(now) {
+  state = now;
+  version ??= now.version;
+  if (now.version !== version) fetch(location).then((answer) => answer.ok && location.reload(), () => {});
+  show();
+}
+
 function forget() {
   clearTimeout(timer);
   item = null;
@@ -73,5 +82,5 @@ function see(now) {
 }
 
 addEventListener("resize", () => ["big", "small"].forEach((id) => fit(document.getElementById(id))));
-live({ state: (now) => ((state = now), show()), seen: see, item: take, line: (is) => ((connected = is), show()) });
+live({ state: become, seen: see, item: take, line: (is) => ((connected = is), show()) });
 show();

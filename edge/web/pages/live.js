@@ -1,13 +1,33 @@
+const SILENT_MS = 40000; // the bin says something every 15 s
+const AGAIN_MS = 5000;
+
 // What the bin tells, as it happens. on.state, on.item, on.correction, on.seen; on.line(connected).
 export function live(on) {
   const source = new EventSource("/api/v1/live");
-  for (const kind of ["state", "item", "correction", "seen"]) {
-    source.addEventListener(kind, (event) => on[kind]?.(JSON.parse(event.data)));
+  let heard = Date.now();
+  for (const kind of ["state", "item", "correction", "seen", "beat"]) {
+    source.addEventListener(kind, (event) => {
+      heard = Date.now();
+      on[kind]?.(JSON.parse(event.data));
+    });
   }
+  function again() {
+    source.close();
+    live(on);
+  }
+  // after a sleep, or where the other end lost its power, a line is dead and nothing says so
+  const watch = setInterval(() => {
+    if (Date.now() - heard < SILENT_MS) return;
+    clearInterval(watch);
+    on.line(false);
+    again();
+  }, AGAIN_MS);
   source.onopen = () => on.line(true);
   source.onerror = () => {
     on.line(false);
-    if (source.readyState === EventSource.CLOSED) setTimeout(() => (source.close(), live(on)), 5000);
+    if (source.readyState !== EventSource.CLOSED) return; // it tries again by itself
+    clearInterval(watch);
+    setTimeout(again, AGAIN_MS);
   };
 }
 
