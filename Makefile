@@ -7,6 +7,7 @@ FUZZ_ARGS ?=
 HOURS ?= 1
 SOAK_ARGS ?=
 WEB_ARGS ?=
+PAGES_ARGS ?=
 FLOOD_ARGS ?=
 CAPTURE_ARGS ?=
 SHADOW_ARGS ?=
@@ -14,7 +15,7 @@ REVIEW_ARGS ?=
 UPDATE_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help check lint test faults virtual-pi home-assistant bench fuzz soak bench-web bench-flood bench-capture bench-shadow bench-review bench-teach bench-update lock audit docs docs-pages demo format hooks clean
+.PHONY: help check lint test faults virtual-pi home-assistant bench fuzz soak bench-web bench-pages bench-flood bench-capture bench-shadow bench-review bench-teach bench-update lock audit docs docs-pages demo format hooks clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -52,6 +53,9 @@ soak: ## sort for HOURS=1 at many times real speed while things go wrong; e.g. S
 bench-web: ## what the page costs the sorting, and the API against Flask and Keras; e.g. WEB_ARGS="--items 12"
 	$(BIN)python tests/bench/web.py $(WEB_ARGS)
 
+bench-pages: ## how soon each page is there in Chromium, and its size; e.g. PAGES_ARGS="--loads 30"
+	$(BIN)python tests/bench/pages.py $(PAGES_ARGS)
+
 bench-flood: ## 10,000 connections at once and 2,000 slow ones against the API and a bin's page; e.g. FLOOD_ARGS="--items 6"
 	$(BIN)python tests/bench/flood.py $(FLOOD_ARGS)
 
@@ -73,8 +77,8 @@ bench-update: ## the power is cut 100 times in the middle of a model's update; e
 lock: ## write what `setup.sh install` takes: every version and hash (systemd/requirements-*.txt)
 	$(BIN)python systemd/lock.py
 
-audit: ## known weaknesses of the pinned packages (pip install pip-audit); fails where its database does not answer
-	$(BIN)pip-audit --strict --disable-pip --require-hashes $(foreach file,$(wildcard systemd/requirements-*.txt),-r $(file))
+audit: ## known weaknesses of the pinned packages; fails where no database of them answers (systemd/accepted.toml)
+	$(BIN)python systemd/audit.py
 
 docs: ## the documentation as a site: build/site/index.html
 	NO_MKDOCS_2_WARNING=1 $(BIN)python -m mkdocs build --strict --quiet

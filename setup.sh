@@ -15,6 +15,8 @@ readonly UPDATE_UNIT=$UNIT-update
 readonly UNIT_DIR=/etc/systemd/system
 readonly DROP_IN_DIR=/etc/systemd/system/$UNIT.service.d
 readonly JOURNAL_FILE=/etc/systemd/journald.conf.d/$UNIT.conf
+readonly LOCK=/run/smart-bin-setup.lock
+readonly SERVICE_LOG=/var/log/smart-bin-setup.log
 readonly COMMAND_LINK=/usr/local/bin/smartbin
 readonly OLDEST_PYTHON=3.11
 
@@ -39,8 +41,8 @@ Commands:
   install              Install and start the service on this machine (a Raspberry Pi, or any Debian).
                        Kept if there: /etc/smart-bin/config.toml, /var/lib/smart-bin. A running version runs on
                        until the new one is complete, and comes back where that does not get ready.
-  uninstall [--purge]  Stop and remove the service; /etc/smart-bin and /var/lib/smart-bin stay, with --purge they and
-                       the user go too: configuration, passwords, and events that no broker has acknowledged.
+  uninstall [--purge]  Stop and remove the service; /etc/smart-bin and /var/lib/smart-bin stay, with --purge they, the
+                       user and the log go too: configuration, passwords, events that no broker has acknowledged.
   bundle [DIR]         Make a folder (build/smart-bin) from which `install` works without a network, on 64-bit Pis and
                        x86-64: for a stick.
 
@@ -166,7 +168,8 @@ can_make_venvs() { "$1" -c 'import ensurepip, venv' 2>/dev/null; }
 
 make_venv() {
     local python
-    [[ -x $VENV/bin/pip ]] && is_new_enough "$VENV/bin/python" && return 0
+    # a folder that was moved or renamed has one whose programs name a Python that is gone
+    "$VENV/bin/pip" --version >/dev/null 2>&1 && is_new_enough "$VENV/bin/python" && return 0
     python=$(find_python)
     can_make_venvs "$python" || want "Python's venv module" python3-venv || true
     $DRY_RUN || can_make_venvs "$python" ||
@@ -269,6 +272,20 @@ become_root() {
         "$HERE/setup.sh" "$@"
 }
 
+# not_in_prefix COMMAND: a checkout there would be taken for an installed version, and removed as one
+not_in_prefix() {
+    [[ $(realpath "$HERE")/ != "$PREFIX"/* ]] ||
+        die "$1: $PREFIX is what install makes and uninstall removes; copy this folder to another place and go on there"
+}
+
+# alone: a second one at the same time would empty the folder that the first one fills
+alone() {
+    local lock
+    $DRY_RUN && return 0
+    exec {lock}>"$LOCK" # held until this script ends
+    flock -n "$lock" || die "another setup.sh installs or removes at this moment; wait for its end"
+}
+
 # What picamera2 is built against must come from apt beside it; plain Debian has no picamera2, and no camera of a Pi.
 install_system_packages() {
     local package optional=()
@@ -287,9 +304,11 @@ install_system_packages() {
 
 make_user() {
     local group
+    # an administrator may be in it, and then it outlived the user
+    getent group "$SERVICE_USER" >/dev/null || step "Making the group $SERVICE_USER" groupadd --system "$SERVICE_USER"
     if ! getent passwd "$SERVICE_USER" >/dev/null; then
         step "Making the system user $SERVICE_USER" \
-            useradd --system --user-group --home-dir "$STATE" --no-create-home --shell /usr/sbin/nologin "$SERVICE_USER"
+            useradd --system --gid "$SERVICE_USER" --home-dir "$STATE" --no-create-home --shell /usr/sbin/nologin "$SERVICE_USER"
     fi
     for group in gpio video; do
         getent group "$group" >/dev/null || continue
@@ -317,7 +336,7 @@ choose_slot() {
     step "Making room for this version in $PREFIX/$SLOT" empty_folder "$PREFIX/$SLOT"
 }
 
-empty_folder() { rm -rf "$1" && mkdir -p "$1"; }
+empty_folder() { rm -rf "$1" && install -d -m 0755 "$PREFIX" "$1"; }
 
 # move_to_slot SLOT: what an earlier setup.sh put into $PREFIX itself
 move_to_slot() {
@@ -369,9 +388,16 @@ pip_sources() {
     if [[ -d $HERE/wheels ]]; then printf '%s\n' --no-index --find-links "$HERE/wheels"; fi
 }
 
+# what comes from the checkout, or from the version before, may be readable by its owner alone
 copy_data() {
-    cp -R "$HERE/models" "$HERE/systemd" "$PREFIX/$SLOT/" &&
-        chmod -R u=rwX,go=rX "$PREFIX/$SLOT/models" "$PREFIX/$SLOT/systemd"
+    local model
+    cp -R "$HERE/models" "$HERE/systemd" "$PREFIX/$SLOT/" || return 1
+    # what somebody put beside the shipped models is perhaps the one in use
+    for model in "$PREFIX/$BEFORE"/models/*/; do
+        [[ ! -d $model || -e $PREFIX/$SLOT/models/$(basename "$model") ]] ||
+            cp -R "${model%/}" "$PREFIX/$SLOT/models/" || return 1
+    done
+    chmod -R u=rwX,go=rX "$PREFIX/$SLOT"
 }
 
 install_package() {
@@ -389,13 +415,12 @@ install_package() {
     step "Installing the package" \
         "$python" -m pip install --progress-bar off --no-deps --no-build-isolation --no-index "$STAGE"
     step "Copying models and unit files to $PREFIX/$SLOT" copy_data
-    # the switch to it must not reach the card before it does
-    step "Waiting until all of it is on the disk" sync
 }
 
 install_config() {
     local ours=$HERE/systemd/config.toml theirs=$ETC/config.toml
-    if [[ ! -e $theirs ]]; then
+    # a link may lead to a disk that is not there now
+    if [[ ! -e $theirs && ! -L $theirs ]]; then
         step "Writing the configuration $theirs" install -m 0640 -g "$SERVICE_USER" "$ours" "$theirs"
     elif cmp -s "$ours" "$theirs"; then
         say "Keeping $theirs (it is the default)"
@@ -407,10 +432,13 @@ install_config() {
 
 systemd_version() { systemctl --version | sed -n '1s/^systemd \([0-9]*\).*/\1/p'; }
 
+# put FILE TARGET: one rename, so that a power cut leaves the one or the other, and never half of it
+put() { install -D -m 0644 "$1" "$2.new" && sync "$2.new" && mv -T "$2.new" "$2"; }
+
 # install_unit SLOT: of that version
 install_unit() {
     local files=$PREFIX/$1/systemd
-    step "Installing the unit $UNIT_FILE" install -m 0644 "$files/$UNIT.service" "$UNIT_FILE"
+    step "Installing the unit $UNIT_FILE" put "$files/$UNIT.service" "$UNIT_FILE"
     if $DRY_RUN || [[ -e $files/$UPDATE_UNIT.timer ]]; then
         step "Installing $UPDATE_UNIT.timer, which looks for newer models once it is enabled" \
             install -m 0644 "$files/$UPDATE_UNIT.service" "$files/$UPDATE_UNIT.timer" "$UNIT_DIR/"
@@ -418,7 +446,7 @@ install_unit() {
     # Bookworm's systemd (252) knows no growing delay between restarts and would complain about the keys.
     if (($(systemd_version) >= 254)); then
         step "Installing the growing delay between restarts" \
-            install -D -m 0644 "$files/backoff.conf" "$DROP_IN_DIR/backoff.conf"
+            put "$files/backoff.conf" "$DROP_IN_DIR/backoff.conf"
     fi
     ! systemd_runs || step "Telling systemd" systemctl daemon-reload
 }
@@ -426,7 +454,7 @@ install_unit() {
 # the journal of the whole computer: a bin's card is small, and wears
 bound_journal() {
     cmp -s "$HERE/systemd/journald.conf" "$JOURNAL_FILE" && return 0
-    step "Bounding the journal's size with $JOURNAL_FILE" install -D -m 0644 "$HERE/systemd/journald.conf" "$JOURNAL_FILE"
+    step "Bounding the journal's size with $JOURNAL_FILE" put "$HERE/systemd/journald.conf" "$JOURNAL_FILE"
     systemd_runs || return 0
     try "Telling journald" systemctl restart systemd-journald || warn "journald takes it at the next start of this machine"
 }
@@ -452,6 +480,7 @@ switch_version() {
     install_unit "$SLOT"
     step "Linking $COMMAND_LINK" ln -sfn "$PREFIX/venv/bin/smartbin" "$COMMAND_LINK"
     step "Enabling $UNIT at every start of this machine" systemctl enable "$UNIT"
+    step "Waiting until that is on the disk, too" sync
     run_doctor
 }
 
@@ -463,7 +492,7 @@ start_service() {
     else
         $DRY_RUN || journalctl -u "$UNIT" -n 15 --no-pager >&2 || true
         [[ -z $FALLBACK ]] || die "the new version did not get ready; put right what is said above, then install again"
-        die "$UNIT is installed but did not get ready (systemd keeps trying); put right what is said above, or see: journalctl -u $UNIT"
+        die "$UNIT is installed but did not get ready (systemd keeps trying); put right what is said above, most often in $ETC/config.toml, or see: journalctl -u $UNIT"
     fi
     FALLBACK=
     if [[ -n $BEFORE ]]; then step "Removing the version before" rm -rf "$PREFIX/$BEFORE"; fi
@@ -480,16 +509,23 @@ roll_back() {
 
 # At the end of `install`, however it comes.
 clean_up() {
-    local back_to=$FALLBACK
-    FALLBACK=
+    # a bin must not stand still because the terminal was closed, or somebody was impatient
+    trap '' HUP INT TERM PIPE
+    set +e
     [[ -z $STAGE ]] || rm -rf "$STAGE"
-    [[ -z $back_to ]] || roll_back "$back_to"
+    [[ -z $FALLBACK ]] || roll_back "$FALLBACK"
     [[ $(readlink "$CURRENT") == "$SLOT" ]] || rm -rf "${PREFIX:?}/$SLOT"
 }
 
 install_service() {
+    not_in_prefix install
     become_root install
-    open_log /var/log/smart-bin-setup.log
+    alone
+    # the service is another user, and must read what root makes, however private root's files are elsewhere
+    umask 022
+    # root is called in any folder, and takes no module of Python's from there
+    export PYTHONSAFEPATH=1
+    open_log "$SERVICE_LOG"
     command -v systemctl >/dev/null || $DRY_RUN || die "install needs systemd; for a look at the bin without it: ./setup.sh demo"
     install_system_packages
     make_user
@@ -499,6 +535,8 @@ install_service() {
     install_package
     install_config
     bound_journal
+    # the switch to it must not reach the card before it does
+    step "Waiting until all of it is on the disk" sync
     switch_version
     start_service
     say "Configuration: $ETC/config.toml   Logs: journalctl -u $UNIT   Help: smartbin --help"
@@ -509,9 +547,9 @@ install_service() {
 make_bundle() {
     local target=${1:-$HERE/build/smart-bin} python version machine
     [[ ! -e $target || -e $target/wheels ]] || die "$target is there already, and is no bundle; name another folder"
+    [[ ! $target -ef $HERE ]] || die "$target is this folder; name another one"
     open_log "$HERE/build/setup-bundle.log"
-    step "Copying this checkout to $target" mkdir -p "$target/wheels"
-    $DRY_RUN || cp -R "$HERE"/{edge,convert,models,systemd,docs,setup.sh,pyproject.toml,README.md,LICENSE} "$target/"
+    step "Copying this checkout to $target" fill_bundle "$target"
     python=$(find_python)
     for version in 3.11 3.13; do
         for machine in aarch64 x86_64; do
@@ -519,9 +557,18 @@ make_bundle() {
                 "$HERE/systemd/fetch-wheels.sh" "$python" "$version" "$machine" "$target/wheels"
         done
     done
-    $DRY_RUN || find "$target" -name __pycache__ -type d -prune -exec rm -rf {} +
     say "Made $target ($($DRY_RUN || du -sh "$target" | cut -f1)). On the Pi: sudo $target/setup.sh install"
     say "Of apt's packages it needs: python3 python3-venv python3-numpy python3-opencv python3-gpiozero, on a Pi python3-picamera2 python3-lgpio"
+}
+
+# fill_bundle DIR: without what only an earlier bundle there had
+fill_bundle() {
+    local part
+    mkdir -p "$1/wheels" || return 1
+    for part in edge convert models systemd docs setup.sh pyproject.toml README.md LICENSE; do
+        rm -rf "${1:?}/$part" && cp -R "$HERE/$part" "$1/" || return 1
+    done
+    find "$1" -name __pycache__ -type d -prune -exec rm -rf {} +
 }
 
 # --- uninstall ---
@@ -534,9 +581,18 @@ confirm_purge() {
     [[ $answer == [yY]* ]] || die "nothing was removed"
 }
 
+# delete FOLDER: where a disk of its own is mounted, all that is on it
+delete() { if mountpoint -q "$1"; then find "$1" -mindepth 1 -delete; else rm -rf "$1"; fi; }
+
 purge() {
-    step "Deleting $ETC and $STATE" rm -rf "$ETC" "$STATE"
+    step "Deleting $ETC" delete "$ETC"
+    step "Deleting $STATE" delete "$STATE"
+    step "Deleting $DROP_IN_DIR" delete "$DROP_IN_DIR"
     if getent passwd "$SERVICE_USER" >/dev/null; then step "Removing the user $SERVICE_USER" userdel "$SERVICE_USER"; fi
+    # goes with the user, but where an administrator is in it
+    if getent group "$SERVICE_USER" >/dev/null; then step "Removing the group $SERVICE_USER" groupdel "$SERVICE_USER"; fi
+    LOG=/dev/null # last of all: what failed before is told in it, and the next step would begin it anew
+    step "Deleting $SERVICE_LOG" rm -f "$SERVICE_LOG"
 }
 
 uninstall_service() {
@@ -544,17 +600,22 @@ uninstall_service() {
         '' | --purge) ;;
         *) die "uninstall: unknown argument $1; see ./setup.sh --help" ;;
     esac
+    not_in_prefix uninstall
     become_root uninstall "$@"
     [[ ${1:-} != --purge ]] || $DRY_RUN || confirm_purge "${2:-}"
-    open_log /var/log/smart-bin-setup.log
+    alone
+    open_log "$SERVICE_LOG"
     if [[ -e $UNIT_FILE ]]; then
         try "Stopping and disabling $UNIT" systemctl disable --now "$UNIT" || warn "it was not running"
     fi
     if [[ -e $UNIT_DIR/$UPDATE_UNIT.timer ]]; then
-        try "Stopping and disabling $UPDATE_UNIT.timer" systemctl disable --now "$UPDATE_UNIT.timer" || warn "it was not running"
+        # the service too: a look that is under way would write on, and keep its user
+        try "Stopping and disabling $UPDATE_UNIT" systemctl disable --now "$UPDATE_UNIT.timer" "$UPDATE_UNIT.service" ||
+            warn "it was not running"
     fi
-    step "Removing the units, the command and $PREFIX" rm -rf "$UNIT_FILE" "$DROP_IN_DIR" "$JOURNAL_FILE" "$COMMAND_LINK" "$PREFIX" \
-        "$UNIT_DIR/$UPDATE_UNIT.service" "$UNIT_DIR/$UPDATE_UNIT.timer"
+    step "Removing the units, the command and $PREFIX" rm -rf "$UNIT_FILE" "$JOURNAL_FILE" "$COMMAND_LINK" "$PREFIX" \
+        "$DROP_IN_DIR/backoff.conf" "$UNIT_DIR/$UPDATE_UNIT.service" "$UNIT_DIR/$UPDATE_UNIT.timer"
+    $DRY_RUN || rmdir "$DROP_IN_DIR" 2>/dev/null || true # unless there is something of an administrator in it
     if systemd_runs; then step "Telling systemd" systemctl daemon-reload; fi
     if [[ ${1:-} == --purge ]]; then
         purge
