@@ -17,6 +17,8 @@ import pytest
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
+from edge.adapters.broker_settings import leave
+
 PROGRAM = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin")
 WITHIN_S = 20.0
 POLL_S = 0.01
@@ -138,8 +140,7 @@ class Listener:
 
     def close(self) -> None:
         """Leave."""
-        self._client.disconnect()
-        self._client.loop_stop()
+        leave(self._client)
 
     def _note(self, _client: Client, _userdata: object, message: MQTTMessage) -> None:
         self.heard.append(Heard(message.topic, bytes(message.payload), message.retain))

@@ -10,6 +10,8 @@ from broker_fixtures import Listener, wait_until
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
+from edge.adapters.broker_settings import leave
+
 
 class Dashboard:
     """Sends commands to the bin `e2e` and waits for the answers."""
@@ -36,5 +38,4 @@ class Dashboard:
         return answers[0]
 
     def close(self) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
+        leave(self._client)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from edge import loop
 from edge.decision import Policy
 from edge.delivery import Delivery
-from edge.errors import ModelError, UpdateError
+from edge.errors import ModelError, TriggerError, UpdateError
 from edge.model import Correction, Fault, Frame, ModelId, Phase, Prediction, Signal, SortEvent
 from edge.parts import Clock, Parts, Rules
 from edge.ports import Camera, Classifier, Inbox, Keeper, Observer, Outbox
@@ -50,7 +50,7 @@ def quiet_reporter() -> Reporter:
 class Bin:
     """A bin of fakes."""
 
-    signals: Iterable[Signal | Phase]
+    signals: Iterable[Signal | Phase | TriggerError]
     answers: Sequence[Prediction | ModelError] = (GLASS,)
     flap: FakeFlap = field(default_factory=FakeFlap)
     outbox: FakeOutbox = field(default_factory=FakeOutbox)

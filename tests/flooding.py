@@ -131,6 +131,17 @@ def files_of(pid: int) -> int:
     return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
+def children_of(pid: int) -> list[int]:
+    """Those that it has started and not yet buried."""
+    lists = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for path in lists for child in path.read_text().split()]
+
+
+def family_mb(pid: int) -> float:
+    """The memory of a process and of all that came from it, each as pss_mb()."""
+    return pss_mb(pid) + sum(map(family_mb, children_of(pid)))
+
+
 def pss_mb(pid: int) -> float:
     """Its memory, a share of what it has in common with others."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()

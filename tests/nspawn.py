@@ -157,7 +157,7 @@ class Container:
             input=given,
             capture_output=True,
             check=False,
-            timeout=300,
+            timeout=900,  # on a busy computer an install takes minutes
         )
 
     def check(self, *command: str, given: str = "", **environment: str) -> str:

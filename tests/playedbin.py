@@ -29,6 +29,7 @@ from edge.wire import state_json
 
 PASSWORD = "sesame"
 WITHIN_S = 60.0
+DAYTIME = {"time": "2026-11-25T12:00:00.000Z"}
 TRAY = jpeg(np.full((48, 64, 3), 90, np.uint8))
 
 
@@ -52,6 +53,11 @@ class PlayedBin:
         self.start()
 
     @property
+    def pid(self) -> int:
+        """Of the web process."""
+        return self._process.pid
+
+    @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
@@ -71,17 +77,17 @@ class PlayedBin:
         self.state = state
         self._say(Kind.STATE, state_json(state))
 
-    def see(self, phase: str) -> None:
-        self._say(Kind.SEEN, json.dumps({"phase": phase, "box": None, "change": 0.0}).encode())
+    def see(self, phase: str, box: tuple[float, float, float, float] | None = None) -> None:
+        self._say(Kind.SEEN, json.dumps({"phase": phase, "box": box, "change": 0.0}).encode())
 
-    def handle(self, event: dict[str, Any]) -> None:
+    def handle(self, event: dict[str, Any], picture: bytes = b"") -> None:
         self.seq += 1
-        own = {"event_id": f"id-{self.seq}", "seq": self.seq, "time": "2026-11-25T12:00:00.000Z"}
-        told = {"timing_ms": dict.fromkeys(STAGES, 1.0), "compartment_confidence": 0.9, **event, **own}
-        self._say(Kind.ITEM, json.dumps(told).encode())
+        told = {"timing_ms": dict.fromkeys(STAGES, 1.0), "compartment_confidence": 0.9} | DAYTIME | event
+        own = {"event_id": f"id-{self.seq}", "seq": self.seq}
+        self._say(Kind.ITEM, json.dumps(told | own).encode(), picture)
 
-    def _say(self, kind: Kind, text: bytes) -> None:
-        self._line.send(pack(Packet(kind, text)))
+    def _say(self, kind: Kind, text: bytes, data: bytes = b"") -> None:
+        self._line.send(pack(Packet(kind, text, data)))
 
     def _answer(self, line: socket.socket) -> None:
         with suppress(OSError):
@@ -131,3 +137,35 @@ def axe_finds_nothing(browser: Any) -> None:
     found = browser.execute_async_script("axe.run().then(arguments[0])")
     assert [(rule["id"], rule["nodes"][0]["html"]) for rule in found["violations"]] == []
     assert len(found["passes"]) > 10
+
+
+USABLE = """
+const named = "a[href], button, input, select, textarea, summary, [tabindex='0']";
+const seen = (one) => one.checkVisibility({visibilityProperty: true});
+return [...document.querySelectorAll(named)].filter((one) => seen(one) && !one.disabled && one.tabIndex === 0);
+"""
+FROM_THE_TOP = """
+const top = document.createElement("i");
+top.tabIndex = -1;
+document.body.prepend(top);
+top.focus();
+"""
+FOCUSED = """
+const one = document.activeElement, {outlineStyle, outlineWidth} = getComputedStyle(one);
+return [one, outlineStyle !== "none" && parseFloat(outlineWidth) > 0];
+"""
+
+
+def tab_reaches_everything(browser: Any) -> None:
+    """From the top of the page as it is now, in the order in which it is read; one sees where one is."""
+    from selenium.webdriver import ActionChains, Keys  # noqa: PLC0415 - it may be missing
+
+    usable, reached = browser.execute_script(USABLE), []
+    browser.execute_script(FROM_THE_TOP)
+    for _ in usable:
+        ActionChains(browser).send_keys(Keys.TAB).perform()
+        one, is_shown = browser.execute_script(FOCUSED)
+        assert is_shown, one.get_attribute("outerHTML")
+        reached.append(one)
+    assert reached, "there is nothing to be used"
+    assert reached == usable, [one.get_attribute("outerHTML") for one in usable]

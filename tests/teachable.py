@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,12 @@ def write_teachable_model(folder: Path, **changes: Any) -> Path:
     features = np.stack([answer.embedding for answer in answers if answer.embedding is not None])
     truth = np.repeat(np.arange(len(COLOURS)), _EACH)
     weights, bias = last_layer(features, np.stack([answer.logits for answer in answers]))
-    content = to_bytes(Bank(features, truth, np.arange(len(truth)) % 2 == 1, weights, bias))
+    return put_bank(folder, Bank(features, truth, np.arange(len(truth)) % 2 == 1, weights, bias))
+
+
+def put_bank(folder: Path, bank: Bank) -> Path:
+    """The model with this bank."""
+    content = to_bytes(bank)
     (folder / "bank.npz").write_bytes(content)
     described = manifest.BankFile(sha256=hashlib.sha256(content).hexdigest())
     model = manifest.load(folder).model_copy(update={"bank": described})
@@ -48,14 +54,21 @@ def write_teachable_model(folder: Path, **changes: Any) -> Path:
 
 
 def keep(folder: Path, label: str | None, colour: Colour, numbers: range, **changes: Any) -> list[SiteItem]:
-    """Items of one label in a folder of kept items, with their pictures and what no model saw in them."""
+    """Items of one label and colour in a folder of kept items, with their pictures and what no model saw in them."""
+    return keep_pictures(folder, label, numbers, lambda number: jpeg(picture(colour, number)), **changes)
+
+
+def keep_pictures(
+    folder: Path, label: str | None, numbers: Iterable[int], shown: Callable[[int], bytes], **changes: Any
+) -> list[SiteItem]:
+    """shown: the JPEG of a number."""
     store = opened(folder)
     items = []
     for number in numbers:
         # ids differ in what says the moment
         item_id = f"{number:08x}-0000-7000-8000-{number:012d}"
         item = site_item(number, **{"item_id": item_id, "label": label, "event": None, "embedding": None, **changes})
-        assert store.add(item, jpeg(picture(colour, number)))
+        assert store.add(item, shown(number))
         items.append(item)
     store.close()
     return items

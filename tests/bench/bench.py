@@ -2,6 +2,7 @@
 
 loop: one frame of 640 x 480 through trigger, cycle, delivery and reporter, without the classifier.
 start: from the start of `smartbin run` to READY=1. memory: its peak while sorting.
+stop: from SIGTERM to the end, the slowest of ten at random moments of an item, half of them with a frozen broker.
 idle: the processor's time while nothing lies on the tray. card: what sorting writes to the disk (cards wear).
 Then `smartbin bench` with the shipped model and, where the packages of the extra "bench" are installed, both networks
 in the format of every runtime; they are made in build/bench the first time, and the chart is drawn there.
@@ -11,7 +12,9 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import random
 import resource
+import signal
 import socket
 import statistics
 import subprocess
@@ -36,6 +39,7 @@ from edge.adapters.sqlite_outbox import SqliteOutbox
 from edge.adapters.systemd_notify import SystemdNotifier
 from edge.config import Settings
 from edge.delivery import Delivery
+from edge.images import read_image
 from edge.loop import Sorter
 from edge.model import Fault, ModelId
 from edge.parts import Clock, Parts
@@ -44,7 +48,7 @@ from edge.presence import Settings as PresenceSettings
 from edge.presence import VisionTrigger
 from edge.reporter import Reporter
 from edge.state import BinState, Health
-from edge.testing import FakeClassifier, FakeFlap, prediction_for
+from edge.testing import FakeClassifier, FakeFlap
 
 BUILD = Path(__file__).resolve().parents[2] / "build" / "bench"
 
@@ -58,6 +62,7 @@ def main() -> int:
         ready_s, peak_mb = start_and_memory(settings, Path(folder))
         print(f"start   {ready_s:6.2f} s from exec to READY")
         print(f"memory  {peak_mb:6.0f} MB peak of `smartbin run` over the sample frames", flush=True)
+        print(f"stop    {slowest_stop_s(Path(folder)):6.2f} s from SIGTERM to the end, the slowest of ten", flush=True)
         print(f"idle    {idle_share(Path(folder)):6.1%} of one core at 10 frames a second, 640 x 480", flush=True)
         print(f"card    {written_kb(Path(folder)):6.0f} kB written per 1,000 items, each published at once", flush=True)
     made = made_formats()
@@ -82,6 +87,8 @@ def loop_cost(settings: Settings, folder: Path) -> tuple[float, float]:
     camera = ReplayCamera(settings.camera.path, pace="fast")
     camera.open()
     model = chosen.open_classifier(settings)
+    # a real answer, with all that a decision looks at
+    answer = model.classify(read_image(next(settings.camera.path.glob("*.jpg"))))
     outbox = SqliteOutbox(folder / "bench.db", 50_000_000)
     delivery = Delivery(outbox, NoPublisher())
     notifier = SystemdNotifier({})
@@ -97,7 +104,7 @@ def loop_cost(settings: Settings, folder: Path) -> tuple[float, float]:
     parts = Parts(
         camera=camera,
         trigger=VisionTrigger(PresenceSettings()),
-        classifier=FakeClassifier([prediction_for(0, len(model.manifest.labels))]),
+        classifier=FakeClassifier([answer]),
         flap=FakeFlap(),
         outbox=outbox,
         delivery=delivery,
@@ -144,6 +151,32 @@ def start_and_memory(settings: Settings, folder: Path) -> tuple[float, float]:
         process.wait(timeout=600)
     peak_kb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     return ready_s, peak_kb / 1024
+
+
+def slowest_stop_s(folder: Path, stops: int = 10) -> float:
+    """Of a bin that sorts; NaN without Mosquitto."""
+    if PROGRAM is None:
+        return float("nan")
+    home, took_s = folder / "stop", 0.0
+    home.mkdir()
+    broker = Mosquitto(str(PROGRAM), home / "mosquitto")
+    text = config_text(
+        write_tiny_model(home / "model"), coloured_pictures(home / "pictures", 1), broker.port, home, loop=True
+    )
+    bin_ = BinProcess(home, text.replace("open_s = 0.03\nsettle_s = 0.02\n", ""))
+    for number in range(stops):
+        broker.start()
+        bin_.start()
+        bin_.wait_for_items(bin_.items + 1)
+        if number % 2:
+            os.kill(broker.pid, signal.SIGSTOP)
+        time.sleep(random.uniform(0.0, 1.2))  # a random moment of an item
+        began_s = time.monotonic()
+        bin_.terminate()
+        bin_.wait()
+        took_s = max(took_s, time.monotonic() - began_s)
+        broker.kill()
+    return took_s
 
 
 def idle_share(folder: Path, seconds: float = 20.0) -> float:

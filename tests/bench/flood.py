@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import web
 from bin_process import BinProcess, config_text
 from broker_fixtures import free_port, wait_until
-from flooding import Told, dribble, files_of, flood, many_files, pss_mb, request
+from flooding import Told, children_of, dribble, family_mb, files_of, flood, many_files, request
 
 PICTURE = next(web.SAMPLES.glob("glass*.jpg")).read_bytes()
 CLASSIFY = request("POST", "/api/v1/classify", PICTURE)
@@ -71,7 +71,7 @@ def of_a_bin(folder: Path, count: int, slow: int, items: int) -> None:
         wait_until(lambda: web.answers(port, "/api/v1/state"), web.STARTS_WITHIN_S)
         bin_.wait_for_items(2)
         alone = web.sorted_next(bin_, port, items)
-        pid = web.child_of(bin_)
+        pid = children_of(bin_.pid)[0]
         limit_files(pid)
         many = [CLASSIFY, request("GET", "/api/v1/state")]
         with again_and_again(lambda: attacked("page", pid, port, many, count)):
@@ -86,12 +86,12 @@ def of_a_bin(folder: Path, count: int, slow: int, items: int) -> None:
 
 def attacked(name: str, pid: int, port: int, many: list[bytes], count: int) -> None:
     """All at once."""
-    before, most, over = (files_of(pid), pss_mb(pid)), Counter[str](), Event()
+    before, most, over = (files_of(pid), family_mb(pid)), Counter[str](), Event()
 
     def look() -> None:
         while not over.wait(0.2):
             most["files"] = max(most["files"], files_of(pid))
-            most["mb"] = max(most["mb"], round(pss_mb(pid)))
+            most["mb"] = max(most["mb"], round(family_mb(pid)))
 
     looking = Thread(target=look)
     looking.start()
@@ -104,7 +104,7 @@ def attacked(name: str, pid: int, port: int, many: list[bytes], count: int) -> N
     print(f"{name}   {count} at once in {took_s:.1f} s: {said(told)}")
     print(f"{name}   files {before[0]}, at most {most['files']}, {files_of(pid)} afterwards")
     print(
-        f"{name}   memory {before[1]:.0f} MB (PSS), at most {most['mb']} MB, {pss_mb(pid):.0f} MB afterwards",
+        f"{name}   memory {before[1]:.0f} MB (PSS), at most {most['mb']} MB, {family_mb(pid):.0f} MB afterwards",
         flush=True,
     )
 

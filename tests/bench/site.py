@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from convert import data
 from convert.bank import EACH
 from convert.measure import Answers, answer
-from convert.metrics import COMPARTMENTS, accuracy, compartment_accuracy
+from convert.metrics import ROUTES, accuracy, compartment_accuracy
 from convert.split import ROBUST, TEST, TRAIN, VALIDATION
 from edge.adapters.litert import LiteRtClassifier
 from edge.bank import Bank, from_bytes, last_layer, to_bytes
@@ -33,7 +33,6 @@ from edge.lesson import learn
 from edge.teach import Examples
 
 MODEL = Path(__file__).resolve().parents[2] / "models" / "garbage10-efficientnet-lite2"
-ROUTES = {label: name for name, labels in COMPARTMENTS.items() for label in labels}
 _SHOT = re.compile(r"_(\d+)_(\d+)\.\w+$")
 
 

@@ -1,6 +1,7 @@
 """What the page and the API cost and carry, measured here and now: `python tests/bench/web.py`.
 
-memory: of a bin's web process (PSS), with nothing asked and with its model loaded.
+memory: of a bin's page (PSS): at rest, while it is asked about pictures (its second process has the model), and again
+once that has ended.
 sorting: how long an item takes, and the model's part of it, alone and with ten viewers and a flood of pictures.
 serve: requests a second of `smartbin serve`, and of Flask with Keras's `predict` where those are installed.
 """
@@ -28,13 +29,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bin_process import REPOSITORY, BinProcess, config_text
 from broker_fixtures import free_port, wait_until
-from flooding import pss_mb
+from flooding import children_of, family_mb, pss_mb
+
+from edge.web.bin_server import TIDY_EVERY_S
+from edge.web.judge_child import IDLE_S
 
 SAMPLES = REPOSITORY / "edge" / "samples"
 MODEL = REPOSITORY / "models" / "garbage10-efficientnet-lite2"
 VIEWERS, FLOODERS = 10, 8
 ASKING = 4  # clients at a time
 STARTS_WITHIN_S = 120.0
+GIVEN_BACK_WITHIN_S = IDLE_S + 3 * TIDY_EVERY_S
 
 
 def main() -> int:
@@ -58,15 +63,24 @@ def of_a_bin(folder: Path, count: int) -> None:
     try:
         wait_until(lambda: answers(port, "/api/v1/state"), STARTS_WITHIN_S)
         bin_.wait_for_items(2)
-        print(f"memory  {pss_mb(child_of(bin_)):6.1f} MB (PSS) of the web process, nothing asked yet", flush=True)
+        web = children_of(bin_.pid)[0]
+        tell_memory("nothing asked yet", web)
         alone = sorted_next(bin_, port, count)
         with disturbed(port) as flood:
             beside = sorted_next(bin_, port, count)
-            print(f"memory  {pss_mb(child_of(bin_)):6.1f} MB with the model, {VIEWERS} viewers and the flood")
+            tell_memory(f"with {VIEWERS} viewers and the flood", web)
+        tell_memory("with the model, the flood is over", web)
+        wait_until(lambda: not children_of(web), GIVEN_BACK_WITHIN_S)
+        tell_memory("given back", web)
     finally:
         bin_.kill()
     compare(alone, beside)
     print(f"flood   {', '.join(f'{n} times {status}' for status, n in sorted(flood.items()))}", flush=True)
+
+
+def tell_memory(when: str, web: int) -> None:
+    """Of the web process, and of the one that it has for pictures."""
+    print(f"memory  {family_mb(web):6.1f} MB (PSS), {pss_mb(web):.1f} MB of it the web process: {when}", flush=True)
 
 
 def compare(alone: list[dict[str, Any]], beside: list[dict[str, Any]]) -> None:
@@ -186,11 +200,6 @@ def answers(port: int, path: str) -> bool:
     with suppress(OSError):
         return ask(port, "GET", path)[0] < 500
     return False
-
-
-def child_of(bin_: BinProcess) -> int:
-    """The web process of a bin."""
-    return int(Path(f"/proc/{bin_.pid}/task/{bin_.pid}/children").read_text().split()[0])
 
 
 if __name__ == "__main__":

@@ -65,7 +65,8 @@ scrape_configs: [{{job_name: smartbin, static_configs: [{{targets: ["127.0.0.1:{
             shown = Watched(listener, prometheus)
             first = sum(value for _, value in seen_at_first(shown))
             wait_until(lambda: sum(value for _, value in shown.scraped("smartbin_items_total")) > first + 3, WITHIN_S)
-            pause(port)
+            command(port, "pause")
+            correct(port)
             yield shown
     finally:
         bin_.kill()
@@ -94,11 +95,18 @@ def seen_at_first(shown: Watched) -> list[tuple[dict[str, str], float]]:
     return shown.scraped("smartbin_items_total")
 
 
-def pause(port: int) -> None:
-    request = urllib.request.Request(f"http://127.0.0.1:{port}/api/v1/commands/pause", b"{}")
+def command(port: int, name: str, **wanted: str) -> None:
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/api/v1/commands/{name}", json.dumps(wanted).encode())
     request.add_header("Authorization", f"Basic {base64.b64encode(f':{PASSWORD}'.encode()).decode()}")
     with urllib.request.urlopen(request, timeout=30) as answer:
         assert json.load(answer)["ok"]
+
+
+def correct(port: int) -> None:
+    """Of the newest item, whatever it was: it was none."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/events?limit=1", timeout=30) as answer:
+        (event,) = json.load(answer)["events"]
+    command(port, "correct", event_id=event["event_id"], label="not-an-item")
 
 
 def asked_by_grafana() -> list[str]:
@@ -126,6 +134,19 @@ def test_prometheus_counts_what_the_bin_published(watched: Watched) -> None:
     assert watched.scraped("smartbin_broker_connects_total")[0][1] == 1
     assert watched.scraped('smartbin_problem{problem="fill_unknown"}')[0][1] == 1
     assert watched.scraped("smartbin_up")[0][1] == 1
+
+
+def test_prometheus_counts_what_somebody_corrected(watched: Watched) -> None:
+    wait_until(lambda: watched.listener.payloads("smartbin/e2e/correction"), WITHIN_S)
+    (told,) = (json.loads(payload) for payload in watched.listener.payloads("smartbin/e2e/correction"))
+    events = unique_events(watched.listener.payloads("smartbin/e2e/event"))
+    (event,) = (event for event in events if event.event_id == told["event_id"])
+
+    def counted() -> list[tuple[str, str]]:
+        series = watched.scraped('smartbin_corrections_total{bin="e2e"}')
+        return [(m["compartment"], m["meant"]) for m, value in series for _ in range(int(value))]
+
+    wait_until(lambda: counted() == [(event.compartment, "nowhere")], WITHIN_S)
 
 
 @pytest.mark.parametrize("expression", asked_by_grafana())

@@ -123,7 +123,7 @@ NOT_HERE = (
     (r"(systemctl|journalctl|vcgencmd|rpicam-hello|v4l2-ctl|echo LABEL|echo 'LABEL)\b", "asks or changes a Pi"),
     (r"scp ", "needs a second computer"),
     (
-        r"smartbin-convert (train|quantize|package|verify|bank|report|import) ",
+        r"smartbin-convert (train|soup|quantize|package|verify|bank|report|import) ",
         "hours of training; tests/convert has small ones",
     ),
     (r"smartbin-convert prepare pictures/ /media/", "needs a bin's export; tests/convert/test_sources.py has one"),
@@ -136,7 +136,11 @@ NOT_HERE = (
     (r"\./setup\.sh (test|bundle)", "is this; downloads packages. tests/setup has it"),
     (r"\./setup\.sh demo --camera", "needs a camera; tests/edge/test_opencv.py has a video file"),
     (r"make (hooks|check|test)\b", "changes git's settings, or is this"),
-    (r"mosquitto_pub … ", "leaves out the broker; tests/e2e/test_commands_over_mqtt.py sends it"),
+    (r"(export SMARTBIN_MQTT|smartbin watch --host broker.example.org)", "tests/security has such a broker"),
+    (
+        r"mosquitto_pub -h broker.example.org ",
+        "names a broker of the reader's; tests/e2e/test_commands_over_mqtt.py sends it",
+    ),
     (r"(podman|docker) ", "needs a container engine"),
 )
 

@@ -11,10 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from edge.commands import REQUESTS
 from edge.model import Problem
+from edge.state import WARNINGS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 REFERENCE = REPOSITORY / "docs" / "reference"
+_FAULTS = (REPOSITORY / "docs" / "FAULTS.md").read_text(encoding="utf-8")
+_TROUBLESHOOTING = (REPOSITORY / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
 _FETCHED = re.compile(
     r"<(?:script|img|iframe|source)[^>]*\bsrc=[\"']?(https?:|//)|<link[^>]*\bhref=[\"']?(?:https?:|//)"
 )
@@ -45,9 +49,49 @@ def test_every_link_of_the_repository_leads_to_a_file(page: str) -> None:
         assert "://" in target or (REPOSITORY / target).exists(), target
 
 
+_NUMBER = re.compile(r"\d[\d,.]*(?: %| MB| ms| s| GB)?")
+
+
+def test_every_figure_of_the_readme_is_among_those_that_were_measured() -> None:
+    measured = (REPOSITORY / "docs" / "figures.md").read_text(encoding="utf-8")
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    told = readme.partition("\n## What was measured\n")[2].partition("\n## ")[0]
+    figures = {figure for line in told.splitlines() if line.startswith("| ") for figure in _NUMBER.findall(line)}
+    assert len(figures) > 20
+    assert figures - set(_NUMBER.findall(measured)) == set()
+
+
+_PROBLEMS = re.compile(r"\b(fault|warning)((?:,? ?`[a-z_]+`)+)")
+
+
+def _explained() -> set[tuple[str, str]]:
+    """(fault or warning, its name) of the table in FAULTS.md."""
+    rows = [line.split(" | ")[1] for line in _FAULTS.splitlines() if line.startswith("| ")]
+    return {
+        (kind, name) for row in rows for kind, names in _PROBLEMS.findall(row) for name in re.findall(r"\w+", names)
+    }
+
+
 def test_every_problem_is_explained() -> None:
-    explained = (REPOSITORY / "docs" / "FAULTS.md").read_text(encoding="utf-8")
-    assert [problem.value for problem in Problem if f"`{problem.value}`" not in explained] == []
+    assert _explained() == {("warning" if problem in WARNINGS else "fault", problem.value) for problem in Problem}
+
+
+def test_every_test_that_the_table_names_is_there() -> None:
+    named = re.findall(r"`((?:tests/\w+/)?test_\w+\.py)`", _FAULTS)
+    missing = [name for name in named if not (REPOSITORY / (name if "/" in name else f"tests/faults/{name}")).exists()]
+    assert named
+    assert missing == []
+
+
+def test_every_problem_has_its_remedy() -> None:
+    # all of them may need a person: what heals by itself does so only where its cause goes
+    assert [problem.value for problem in Problem if f"`{problem.value}`" not in _TROUBLESHOOTING] == []
+
+
+def test_every_command_is_in_the_table_of_who_may_do_what() -> None:
+    security = (REPOSITORY / "docs" / "SECURITY.md").read_text(encoding="utf-8")
+    table = " ".join(line.split(" | ")[0] for line in security.splitlines() if line.startswith("| `"))
+    assert [name for name in REQUESTS if f"`{name}`" not in table] == []
 
 
 def test_a_reader_without_a_network_gets_all_of_it(site: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ from bin_process import BinProcess, coloured_pictures, config_text
 from broker_fixtures import Mosquitto, wait_until
 from dashboard import Dashboard
 from site_items import opened
+
+from edge.images import read_image
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
@@ -31,6 +35,16 @@ full_cm = 10
 """
 
 
+SCHEMAS = Path(__file__).resolve().parents[2] / "docs" / "mqtt"
+
+
+def fits(schema: dict[str, Any], payload: bytes) -> bool:
+    """Whether a message is as docs/mqtt says; where nothing can judge that, it is."""
+    if find_spec("jsonschema_rs") is None:
+        return True
+    return bool(import_module("jsonschema_rs").Draft202012Validator(schema).is_valid(json.loads(payload)))
+
+
 @pytest.fixture
 def bin_(tiny_model: Path, tmp_path: Path, mosquitto: Mosquitto) -> Iterator[BinProcess]:
     pictures = coloured_pictures(tmp_path / "pictures", each=1)
@@ -39,6 +53,19 @@ def bin_(tiny_model: Path, tmp_path: Path, mosquitto: Mosquitto) -> Iterator[Bin
     bin_.start()
     yield bin_
     bin_.kill()
+
+
+def taught_item(ask: Dashboard) -> str:
+    """Of whatever comes onto the tray next: its id."""
+    replies = list[dict[str, Any]]()
+
+    def kept() -> bool:
+        replies.append(ask.ask("teach-item", label="cup"))
+        assert replies[-1]["ok"] or replies[-1]["refusal"] in ("busy", "too_many"), replies[-1]
+        return bool(replies[-1]["ok"])
+
+    wait_until(kept, within_s=120)
+    return str(replies[-1]["item_id"])
 
 
 def test_a_dashboard_empties_looks_and_reloads(bin_: BinProcess, mosquitto: Mosquitto) -> None:
@@ -69,6 +96,7 @@ def test_a_dashboard_empties_looks_and_reloads(bin_: BinProcess, mosquitto: Mosq
         wait_until(lambda: listener.payloads("smartbin/e2e/correction"))
         said = json.loads(listener.payloads("smartbin/e2e/correction")[0])
         assert (said["event_id"], said["bin_id"], said["label"]) == (event["event_id"], "e2e", "cup")
+        wait_for(lambda now: now["corrections"] == 1)
         store = opened(bin_.config.parent / "captures")
         wait_until(lambda: [(item.item_id, item.label) for item in store.labelled()] == [(event["event_id"], "cup")])
         store.close()
@@ -79,6 +107,12 @@ def test_a_dashboard_empties_looks_and_reloads(bin_: BinProcess, mosquitto: Mosq
         tray = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR)
         assert tray is not None
         assert tray.shape == (480, 640, 3)
+        store = opened(bin_.config.parent / "captures")
+        kept = taught_item(ask)
+        item = store.get(kept)
+        assert (item.label, item.labelled_by, item.event) == ("cup", "teach-mode", None)
+        assert read_image(store.picture(kept)).ndim == 3
+        store.close()
         assert ask.ask("resume")["ok"]
 
         good = bin_.config.read_text()
@@ -91,3 +125,10 @@ def test_a_dashboard_empties_looks_and_reloads(bin_: BinProcess, mosquitto: Mosq
         items = state()["items"]
         wait_for(lambda now: now["items"] > items)
         assert ask.ask("snapshot")["refusal"] == "switched_off"
+        assert [one.topic for one in listener.heard if b"\xff\xd8\xff" in one.payload] == ["smartbin/e2e/picture"], (
+            "what is kept does not leave by itself"
+        )
+        for name in ("event", "state", "correction"):
+            schema = json.loads((SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8"))
+            said_of_it = listener.payloads(f"smartbin/e2e/{name}")
+            assert said_of_it and [one for one in said_of_it if not fits(schema, one)] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 from pathlib import Path
@@ -19,6 +20,9 @@ from bin_process import (
 )
 from broker_fixtures import MakeBroker, Mosquitto, wait_until
 
+from edge import app
+from edge.adapters import paho_publisher
+from edge.flap_settings import ServoFlap
 from edge.model import Outcome
 from edge.wire import parse_event
 
@@ -85,6 +89,24 @@ def test_stops_when_asked_with_flaps_at_rest_and_offline_said(
     listener.close()
     pulses = [line.split("value=")[1] for line in bin_.log.splitlines() if "pulse pin=" in line]
     assert pulses[-1].startswith("0 "), "the last thing every servo is told is its rest position"
+
+
+def test_what_a_stop_waits_for_is_less_than_two_seconds() -> None:
+    """The longest: a servo has just begun to move, and the broker is frozen. `make bench` measures it."""
+    move_s = ServoFlap(12).open_s + ServoFlap(12).settle_s
+    assert move_s + app.LAST_ACK_S + paho_publisher.CLOSE_S + paho_publisher.JOIN_S < 2.0
+
+
+def test_a_frozen_broker_does_not_hold_up_a_stop(tiny_model: Path, tmp_path: Path, mosquitto: Mosquitto) -> None:
+    pictures = coloured_pictures(tmp_path / "pictures", each=1)
+    bin_ = BinProcess(tmp_path, config_text(tiny_model, pictures, mosquitto.port, tmp_path, loop=True))
+    bin_.start()
+    bin_.wait_for_items(2)
+    os.kill(mosquitto.pid, signal.SIGSTOP)
+    bin_.wait_for_items(bin_.items + 1)
+    bin_.terminate()
+    assert bin_.wait(within_s=paho_publisher.ACK_S / 2) == 0, "it did not wait until the broker is given up"
+    os.kill(mosquitto.pid, signal.SIGCONT)
 
 
 def test_sorts_without_a_broker_and_delivers_later(tiny_model: Path, tmp_path: Path, make_broker: MakeBroker) -> None:

@@ -17,6 +17,7 @@ class FakeHardware:
         self.present = True
         self.hanging = False
         self.broken_close = False
+        self.breaks = ""  # the call that fails: make_array, release, cancel_all_and_flush
         self.taken_by: Picamera2 | None = None
         self.opened = 0
         self.flushed = 0
@@ -32,6 +33,10 @@ class FakeHardware:
         self.opened += 1
         self.taken_by = Picamera2(self, camera_num)
         return self.taken_by
+
+    def fail_in(self, call: str) -> None:
+        if call == self.breaks:
+            raise RuntimeError(f"{call} failed")
 
 
 class Picamera2:
@@ -64,6 +69,7 @@ class Picamera2:
 
     def cancel_all_and_flush(self) -> None:
         self.hardware.flushed += 1
+        self.hardware.fail_in("cancel_all_and_flush")
 
     def close(self) -> None:
         self.hardware.taken_by = None
@@ -95,6 +101,7 @@ class Request:
         self._hardware = hardware
 
     def make_array(self, name: str) -> NDArray[np.uint8]:
+        self._hardware.fail_in("make_array")
         width, height = self._hardware.configuration[name]["size"]
         if name == "main":
             assert self._hardware.configuration["main"]["format"] == "BGR888"
@@ -110,3 +117,4 @@ class Request:
 
     def release(self) -> None:
         self._hardware.requests_out -= 1
+        self._hardware.fail_in("release")

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from gpiozero.pins.mock import MockFactory
+from gpiozero import GPIOZeroError
+from gpiozero.pins.mock import MockFactory, MockPin
 
 from edge.adapters.beam import BeamTrigger
 from edge.config import parse
-from edge.errors import HardwareError
+from edge.errors import HardwareError, TriggerError
 from edge.fittings import trigger_for
 from edge.model import WHOLE_FRAME, Phase
 from edge.testing import blank_frame
@@ -89,6 +90,23 @@ def test_the_configuration_says_which_level_a_broken_beam_has(
     assert trigger.observe(blank_frame()).phase is Phase[low.upper()]
     factory.pin(PIN).drive_high()
     assert trigger.observe(blank_frame()).phase is Phase[high.upper()]
+
+
+@pytest.mark.parametrize("error", [GPIOZeroError("chip gone"), OSError(5, "Input/output error")])
+def test_a_pin_that_cannot_be_read_says_so_and_counts_anew_when_it_can(
+    factory: MockFactory, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def unreadable(pin: MockPin) -> int:
+        raise error
+
+    trigger = BeamTrigger(PIN, settle_frames=2, pin_factory=factory)
+    factory.pin(PIN).drive_low()
+    assert phases(trigger, 2) == [Phase.MOVING, Phase.SETTLED]
+    with monkeypatch.context() as gone:
+        gone.setattr(MockPin, "_get_state", unreadable)
+        with pytest.raises(TriggerError, match="GPIO17 cannot be read"):
+            trigger.observe(blank_frame())
+    assert phases(trigger, 2) == [Phase.MOVING, Phase.SETTLED]
 
 
 def test_the_pin_is_pulled_up_and_given_back(factory: MockFactory) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,7 @@ from edge.errors import SiteError
 from edge.images import read_image
 from edge.model import Box, Correction, Phase, Prediction, Signal
 from edge.site_item import SiteItem, Why
-from edge.testing import FakeFlap, FakeOutbox
+from edge.testing import FakeFlap, FakeOutbox, blank_frame
 
 RULES = CaptureRules(random_share=0.5, margin_below=0.25, routes={"glass": "recycling", "battery": "hazard"})
 BOX = Box(0.25, 0.25, 0.25, 0.25)
@@ -97,6 +99,28 @@ def test_a_kept_one_gets_the_label_and_one_of_long_ago_nothing(tmp_path: Path) -
     assert observer.trouble is None
     (item,) = kept(tmp_path)
     assert (item.label, item.why[-1]) == ("battery", Why.CORRECTED)
+
+
+def test_a_correction_does_not_overtake_its_item(tmp_path: Path) -> None:
+    """Both come while the disk is still at the item before."""
+
+    class Busy(SiteStore):
+        def add(self, item: SiteItem, jpeg: bytes) -> bool:
+            if item.item_id == "id-0":
+                observer.decided(frame, BOX, [UNSURE], decision)
+                observer.handled(replace(first, event_id="id-1"), frame)
+                say(observer, "battery", "id-1")
+            return super().add(item, jpeg)
+
+    bin_ = Bin(PLACED, answers=[UNSURE])
+    (first,) = bin_.run()
+    observer = capturing(Busy(tmp_path, 50_000_000, 0.5))
+    ((_, _, decision),), frame = bin_.observer.decisions, blank_frame()
+    observer.decided(frame, BOX, [UNSURE], decision)
+    observer.handled(first, frame)
+    wait_until((tmp_path / "2026-01-01" / "id-1.json").exists)
+    observer.close()
+    assert [(item.item_id, item.label) for item in kept(tmp_path)] == [("id-0", None), ("id-1", "battery")]
 
 
 def test_only_the_last_ones_are_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,18 +208,34 @@ def test_a_quota_full_of_labels_is_told(tmp_path: Path) -> None:
     assert observer.trouble == FULL
 
 
+class Tended(SiteStore):
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, 50_000_000, 0.5)
+        self.tended = threading.Event()
+
+    def tend(self) -> None:
+        self.tended.set()
+
+
 def test_it_looks_after_the_quota_while_nothing_happens(tmp_path: Path) -> None:
-    tended = threading.Event()
-
-    class Tended(SiteStore):
-        def tend(self) -> None:
-            tended.set()
-
-    observer = capturing(Tended(tmp_path, 50_000_000, 0.5), tend_every_s=0.01)
-    tended.clear()
-    assert tended.wait(30)
+    store = Tended(tmp_path)
+    observer = capturing(store, tend_every_s=0.01)
+    store.tended.clear()
+    assert store.tended.wait(30)
     observer.close()
     observer.close()
+
+
+def test_it_looks_after_the_quota_while_there_is_no_pause(tmp_path: Path) -> None:
+    store = Tended(tmp_path)
+    observer = capturing(store, tend_every_s=0.5)
+    wait_until(store.tended.is_set)
+    store.tended.clear()
+    until_s = time.monotonic() + 30
+    while not store.tended.is_set() and time.monotonic() < until_s:
+        say(observer, "battery", "long-ago")
+    observer.close()
+    assert store.tended.is_set()
 
 
 def test_an_item_decided_on_twice_is_kept_once(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from broker_fixtures import free_port
 from PIL import Image
 from tinymodel import COLOURS
 
@@ -119,8 +120,58 @@ def test_classify_speaks_to_people(config: Path, tmp_path: Path, capsys: pytest.
     file = picture(tmp_path / "a.png", "battery")
     assert main(["classify", "--config", str(config), str(file)]) == 0
     assert capsys.readouterr().out.startswith(f"{file}: battery ")
+    gone = tmp_path / "gone.png"
+    assert main(["classify", "--config", str(config), str(gone)]) == 1
+    assert capsys.readouterr().out == f"{gone}: rejected: No such file or directory.\n", "its name once"
     assert main(["classify", "--config", str(config), str(tmp_path / "model")]) == 1
     assert "no image in this folder" in capsys.readouterr().err
+
+
+def test_a_model_of_other_classes_can_be_tried_before_there_are_compartments_for_them(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As whoever has just trained one does. In the demo's configuration no compartment takes its labels."""
+    monkeypatch.setattr("edge.demo.find_mosquitto", lambda: None)
+    monkeypatch.setattr("edge.demo.CONFIG", without_compartment("battery", tmp_path / "demo.toml"))
+    model, file = str(tmp_path / "model"), str(picture(tmp_path / "a.png", "battery"))
+    assert main(["classify", "--model", model, file]) == 0
+    told = capsys.readouterr()
+    assert "battery" in told.out
+    assert "-> landfill" in told.out
+    assert "no compartment of the demo takes battery: shown as landfill; --config names" in told.err
+    assert main(["demo", "--plain", "--fast", "--images", str(config.parent / "pictures"), "--model", model]) == 0
+    assert "no compartment of the demo takes battery" in capsys.readouterr().err
+    config.write_text(CONFIG.replace('labels = ["battery"]', "labels = []"))
+    assert main(["classify", "--model", model, "--config", str(config), file]) == 2, (
+        "there the user says what goes where"
+    )
+
+
+def test_a_compartment_that_takes_nothing_yet_may_have_its_costs(config: Path, tmp_path: Path) -> None:
+    text = CONFIG.replace('labels = ["battery"]', "labels = []").replace('["trash"]', '["trash", "battery"]')
+    costs = "[policy.costs]\nhazard = { recycling = 20 }\nrecycling = { hazard = 2, landfill = 3 }\n"
+    config.write_text(text.replace("[flaps]", f"{costs}[flaps]"))
+    assert main(["check-config", "--config", str(config)]) == 0
+    assert main(["classify", "--config", str(config), str(picture(tmp_path / "a.png", "glass"))]) == 0
+    assert main(["run", "--config", str(config)]) == 0
+
+
+def without_compartment(label: str, file: Path) -> Path:
+    """A copy of the demo's configuration in which no compartment takes this label."""
+    text = demo.CONFIG.read_text(encoding="utf-8").replace('path = "', f'path = "{demo.CONFIG.parent}/')
+    assert f'labels = ["{label}"]' in text
+    file.write_text(text.replace(f'labels = ["{label}"]', "labels = []"), encoding="utf-8")
+    return file
+
+
+@pytest.mark.parametrize("command", ["classify a.png", "demo --plain"])
+@pytest.mark.parametrize("wrong", ["elsewhere", "model/model.tflite"])
+def test_a_model_that_is_no_folder_is_a_mistake_of_the_command_not_of_the_file(
+    config: Path, command: str, wrong: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = config.parent / wrong
+    assert main([*command.split(), "--model", str(model)]) == 2
+    assert capsys.readouterr().err == f"smartbin: --model: {model} is no folder; name the one that holds model.json\n"
 
 
 def test_run_sorts_a_replay_to_its_end_and_events_wait_in_the_outbox(
@@ -135,6 +186,11 @@ def test_run_sorts_a_replay_to_its_end_and_events_wait_in_the_outbox(
     ]
     assert main(["events", "--config", str(config), "--limit", "1"]) == 0
     assert "battery" in capsys.readouterr().out
+
+
+def test_before_a_bin_has_run_there_are_no_events_to_look_at(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["events", "--config", str(config)]) == 1
+    assert "there is none yet: no bin has run" in capsys.readouterr().err
 
 
 def test_check_config_is_fine_or_lists_every_mistake(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -153,12 +209,14 @@ def test_a_label_that_goes_nowhere_is_a_configuration_mistake(
 ) -> None:
     config.write_text(CONFIG.replace('"metal", ', ""))
     assert main([command, "--config", str(config)]) == 2
-    assert "label 'metal' is not routed" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "label 'metal' is not routed" in told
+    assert command == "run" or f"smartbin: {config}: compartments: label" in told
 
 
 def test_the_exit_code_says_which_part_is_wrong(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "--config", str(config.with_name("none.toml"))]) == 2
-    assert "name the file with --config" in capsys.readouterr().err
+    assert "there is no such file; name yours with --config" in capsys.readouterr().err
     for file in (config.parent / "pictures").iterdir():
         file.unlink()
     assert main(["run", "--config", str(config)]) == 3
@@ -190,6 +248,11 @@ def test_doctor_tells_line_by_line(config: Path, capsys: pytest.CaptureFixture[s
     assert findings["camera"]["level"] == "ok"
     assert findings["model"]["level"] == "ok"
     assert findings["gpio"]["level"] == "skip"
+    (config.parent / "empty").touch()
+    page = "[web]\nenabled = true\nport = 0\npassword_file = 'empty'\n[mqtt]"
+    config.write_text(CONFIG.replace("[mqtt]", page).replace("port = 0", f"port = {free_port()}"))
+    assert main(["doctor", "--config", str(config)]) == 0, "the bin sorts without its page"
+    assert "empty: the first line is empty" in capsys.readouterr().out
     config.write_text(CONFIG.replace("enabled = false", 'host = "127.0.0.1"\nport = 1'))
     assert main(["doctor", "--config", str(config)]) != 0
     assert "127.0.0.1:1" in capsys.readouterr().out
@@ -208,6 +271,8 @@ def test_demo_names_each_item_and_keeps_the_score(
     assert "Of 2 whose files say what they are" in told.out
     assert demo.INSTALL_MOSQUITTO in told.err
     assert main(["demo", "--images", str(folder / "none")]) == 2
+    assert main(["demo", "--plain", "--camera", "/dev/none"]) == 3
+    assert "pictures: camera /dev/none" in capsys.readouterr().err
 
 
 def test_a_demo_with_a_camera_leaves_a_hand_the_time_to_take_the_item_away(tmp_path: Path) -> None:

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from fakebin import ITEM, Bin
 
+from edge.inboxes import Inboxes
 from edge.model import Correction, Fault, Outcome, Phase, Problem
 from edge.ports import Received
 from edge.state import summary
-from edge.testing import FakeFlap, FakeInbox, FakeKeeper, blank_frame
+from edge.testing import FakeClock, FakeFlap, FakeInbox, FakeKeeper, blank_frame
 
 LANDFILL = {"compartment": "landfill"}
 
@@ -74,7 +75,7 @@ def test_what_an_item_was_is_noted_on_the_disk_told_to_all_and_published() -> No
     bin_.run()
     said = Correction("id-0", "b", "2026-01-01T00:00:00.000Z", False, "glass")
     assert bin_.corrected == list(bin_.outbox.corrections.values()) == [said]
-    assert bin_.inbox is not None
+    assert bin_.reporter.state.corrections == 1
     assert [topic for _, topic, _, _ in bin_.publisher.sent if topic != "state"] == ["event", "correction"]
 
 
@@ -92,6 +93,7 @@ def test_a_correction_that_the_disk_does_not_take_is_refused() -> None:
     bin_.outbox.full = True
     bin_.run()
     assert (replies(inbox)[0]["refusal"], bin_.corrected) == ("failed", [])
+    assert bin_.reporter.state.corrections == 0
 
 
 def test_a_reload_is_asked_for_between_items() -> None:
@@ -184,9 +186,10 @@ def test_status_answers_with_the_state() -> None:
 
 
 def test_an_answer_waits_for_the_line_and_the_next_command_for_the_answer() -> None:
-    inbox = FakeInbox([command("pause"), command("status")])
+    """As long after a command that took its time."""
+    inbox, clock = FakeInbox([command("test-flap", **LANDFILL), command("status")]), FakeClock(step_s=0.001)
     inbox.away = True
-    bin_ = Bin([Phase.EMPTY] * 6, inbox=inbox)
+    bin_ = Bin([Phase.EMPTY] * 6, inbox=inbox, clock=clock, flap=FakeFlap(before_move=lambda: clock.sleep(6.0)))
     looks = iter(range(100))
 
     def back_after_three() -> bool:
@@ -194,7 +197,15 @@ def test_an_answer_waits_for_the_line_and_the_next_command_for_the_answer() -> N
         return False
 
     bin_.run(back_after_three)
-    assert [reply["command"] for reply in replies(inbox)] == ["pause", "status"]
+    assert [reply["command"] for reply in replies(inbox)] == ["test-flap", "status"]
+
+
+def test_a_sender_that_cannot_be_answered_does_not_keep_others_waiting_for_ever() -> None:
+    broker, page = FakeInbox([command("pause")]), FakeInbox([None, command("status")])
+    broker.away = True
+    Bin([Phase.EMPTY] * 9, inbox=Inboxes([broker, page]), clock=FakeClock(step_s=1.0)).run()
+    assert [reply["command"] for reply in replies(page)] == ["status"]
+    assert not broker.replies
 
 
 @pytest.mark.parametrize(
@@ -232,7 +243,13 @@ def test_what_lies_on_the_tray_of_a_paused_bin_is_kept_and_nothing_moves() -> No
 
 @pytest.mark.parametrize(
     ("paused", "phase", "words"),
-    [(False, Phase.EMPTY, "pause first"), (True, Phase.EMPTY, "nothing lies"), (True, Phase.SETTLED, "full disk")],
+    [
+        (False, Phase.EMPTY, "pause first"),
+        (True, Phase.EMPTY, "nothing lies"),
+        (True, Phase.MOVING, "take your hand away"),  # all of the picture would be kept, however it is to be blurred
+        (True, Phase.LEARNING, "the light"),
+        (True, Phase.SETTLED, "full disk"),
+    ],
 )
 def test_why_an_item_is_not_kept_is_said(paused: bool, phase: Phase, words: str) -> None:
     inbox = FakeInbox([command("pause" if paused else "resume"), command("teach-item", **TAUGHT)])

@@ -10,6 +10,7 @@ import pytest
 from edge import admission
 from edge.admission import Guard, Moment, admit, remember
 from edge.commands import MAX_BYTES, Answer, Command, FlapRequest, Refusal, Situation, objection, parse, well_named
+from edge.model import Phase
 from edge.ports import Received
 
 NOW = datetime(2026, 11, 24, 14, 0, tzinfo=UTC)
@@ -131,13 +132,13 @@ def asked(situation: Situation, compartment: str = "recycling") -> Answer | None
 def test_a_flap_moves_for_a_test_only_when_no_item_is_on_its_way(
     idle: bool, paused: bool, tray_empty: bool, may: bool
 ) -> None:
-    answer = asked(Situation(idle, paused, tray_empty))
+    answer = asked(Situation(idle, paused, Phase.EMPTY if tray_empty else Phase.SETTLED))
     assert (answer is None) is may
     assert may or refusal(answer) is Refusal.BUSY
 
 
 def test_a_compartment_that_is_not_there_is_named_with_those_that_are() -> None:
-    answer = asked(Situation(True, True, True), "moon")
+    answer = asked(Situation(True, True, Phase.EMPTY), "moon")
     assert refusal(answer) is Refusal.INVALID
     assert "landfill, recycling" in str(answer)
 
@@ -145,7 +146,7 @@ def test_a_compartment_that_is_not_there_is_named_with_those_that_are() -> None:
 def test_pausing_is_always_possible() -> None:
     command = parse("pause", payload())
     assert isinstance(command, Command)
-    assert objection(command, Situation(False, False, False), COMPARTMENTS) is None
+    assert objection(command, Situation(False, False, Phase.SETTLED), COMPARTMENTS) is None
 
 
 # At most once, none that is old, not too many

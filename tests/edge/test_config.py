@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import MISSING, fields
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from hypothesis import given
@@ -59,6 +61,8 @@ def test_reads_a_file_with_its_defaults(base: Path) -> None:
     assert settings.compartments["recycling"].kind == "servo", "the kind when none is written"
     assert settings.model.path == base / "model", "relative to the file"
     assert (settings.policy.votes, settings.policy.abstain_below) == (3, 0.60)
+    assert (settings.web.enabled, settings.web.host) == (False, "127.0.0.1")
+    assert (settings.capture.mode, settings.update.mode, settings.mqtt.commands) == ("off", "off", False)
 
 
 @pytest.mark.parametrize(
@@ -68,9 +72,15 @@ def test_reads_a_file_with_its_defaults(base: Path) -> None:
         ('id = "lobby-1"', "", "bin.id: missing"),
         ('source = "opencv"', 'source = "webcam"', "camera.source: input should be 'picamera2', 'opencv' or 'replay'"),
         ('source = "opencv"', 'source = "replay"', "camera.path: missing; a replay needs the folder"),
-        ('device = "/dev/video0"', "sise = [1, 2]", "camera.sise: unknown key"),
+        ('device = "/dev/video0"', "sise = [1, 2]", "camera.sise: unknown key; did you mean size?"),
+        ('device = "/dev/video0"', "votes = 3", "camera.votes: unknown key; it belongs into [policy]"),
+        ("pin = 13", "pin = 13\npulse = 1", "compartments.hazard.pulse: unknown key; did you mean pulse_s?"),
+        ("pin = 13", "pin = 13\nqqq = 1", "compartments.hazard.qqq: unknown key; here may stand labels, default, fill"),
+        ("pin = 13", "pin = 13\nfill = { echo = 6 }", "hazard.fill.echo: unknown key; did you mean echo_pin?"),
+        ('device = "/dev/video0"', 'size = "640x480"', "camera.size: write a list in square brackets, as [640, 480]"),
+        ('device = "/dev/video0"', "roi = [64, 48, 512, 384]", "camera.roi: write [x, y, width, height] as fractions"),
         ('device = "/dev/video0"', "roi = [0.5, 0, 0.6, 1]", "camera: roi must lie within 0..1"),
-        ('device = "/dev/video0"', "fps = 0", "camera.fps: input should be greater than 0, not 0"),
+        ('device = "/dev/video0"', "fps = 0.01", "camera.fps: input should be greater than or equal to 0.2, not 0.01"),
         ('device = "/dev/video0"', "fps = nan", "camera.fps: input should be a finite number"),
         ('path = "model"', 'path = "elsewhere"', "elsewhere does not exist"),
         ('driver = "mock"', 'driver = "relay"', "flaps.driver: input should be 'gpio' or 'mock', not 'relay'"),
@@ -78,9 +88,13 @@ def test_reads_a_file_with_its_defaults(base: Path) -> None:
         ("default = true", "", "none is the default"),
         ("pin = 13", "pin = 13\ndefault = true", "hazard, landfill all say default = true"),
         ("pin = 13", "pin = 12", "compartments.recycling.pin, compartments.hazard.pin: pin 12 is used twice"),
-        ("pin = 13", "pin = 99", "compartments.hazard.pin: input should be less than or equal to 27, not 99"),
-        ("pin = 13", "", "compartments.hazard.pin: missing"),
+        ("pin = 13", "pin = 99", "compartments.hazard.pin: write its BCM number alone, 0 to 27"),
+        ("pin = 13", 'pin = "GPIO13"', "compartments.hazard.pin: write its BCM number alone, 0 to 27"),
+        ("pin = 13", "", "compartments.hazard.pin: missing; every compartment has a flap: add the BCM number"),
+        ("hazard]", "Hazard]", "compartments.Hazard: write only a-z, 0-9, _ and -"),
         ("pin = 13", "pin = 13\npulse_s = 9", "pulse_s 9.0 is longer than max_on_s"),
+        ("pin = 13", "pin = 2", "compartments.hazard: pin 2 is pulled up on the board: the coil would be on"),
+        ("pin = 13", "pin = 3", "compartments.hazard: pin 3 is pulled up on the board: the coil would be on"),
         ('kind = "solenoid"', 'kind = "spring"', "compartments.hazard: unknown kind 'spring'; write 'servo'"),
         ('kind = "solenoid"\npin = 13', 'kind = "chute"\nangle = 10', 'compartments of kind "chute" need [chute]'),
         ("pin = 16", "pin = 16\nopen = 270", "rest and open must lie between min_angle and max_angle"),
@@ -91,7 +105,9 @@ def test_reads_a_file_with_its_defaults(base: Path) -> None:
         ("[flaps]", '[mqtt]\npassword_file = "model"\n[flaps]', "username is missing"),
         ("[flaps]", '[mqtt]\ntls = true\ncert_file = "model"\n[flaps]', "cert_file and key_file go together"),
         ("[flaps]", '[mqtt]\nprefix = "a/#"\n[flaps]', "mqtt.prefix: "),
-        ("[flaps]", "[mqqt]\n[flaps]", "mqqt: unknown key"),
+        ("[flaps]", "[mqqt]\n[flaps]", "mqqt: unknown key; did you mean mqtt?"),
+        ("[flaps]", f'[mqtt]\nprefix = "{"a" * 70_000}"\n[flaps]', "mqtt.prefix: "),
+        ("[flaps]", f'[mqtt]\nusername = "{"a" * 70_000}"\n[flaps]', "mqtt.username: "),
         ("[flaps]", "[door]\npin = 12\n[flaps]", "compartments.recycling.pin, door.pin: pin 12 is used twice"),
         (
             "pin = 13",
@@ -104,13 +120,65 @@ def test_reads_a_file_with_its_defaults(base: Path) -> None:
             "full_cm must be",
         ),
         ("[flaps]", "[fill]\nalert_at = 2\n[flaps]", "fill.alert_at: input should be less than or equal to 1"),
+        (
+            "[flaps]",
+            '[web]\nenabled = true\nhost = "0.0.0.0"\n[flaps]',
+            "others can reach 0.0.0.0: name a password_file",
+        ),
+        ("[flaps]", '[web]\nenabled = true\nhost = "bin.local"\n[flaps]', "others can reach bin.local"),
         ("[bin]", "[bin", "not valid TOML"),
+        ('id = "lobby-1"', "id = lobby-1", "(at line 3, column 6): 'id'; text stands in \"quotes\""),
+        ("[bin]", f"[bin]\nid = {'[' * 5000}", "not valid TOML"),
+        ("[bin]", f"[bin]\nid = {'1' * 5000}", "not valid TOML"),
         ("[bin]\nid", "bin = 3\n[bim]\nid", "bin: input should be"),
     ],
 )
 def test_names_each_mistake(base: Path, written: str, instead: str, told: str) -> None:
     assert written in GOOD
     assert told in problems(GOOD.replace(written, instead, 1), base)
+
+
+def test_a_path_that_cannot_be_looked_for_is_a_mistake_too(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (base / "ring").symlink_to(base / "ring")
+    for path, told in (
+        ("m" * 300, "File name too long"),
+        ("~nobody-of-this-name/m", "leads nowhere"),
+        ("ring/m", "ring"),
+    ):
+        assert told in problems(GOOD.replace('path = "model"', f'path = "{path}"'), base)
+
+    def closed(path: Path, **_: object) -> NoReturn:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "stat", closed)  # root may look everywhere
+    assert "model cannot be looked for (Permission denied)" in problems(GOOD, base)
+
+
+def test_a_pin_that_is_pulled_up_is_fine_for_what_is_on_when_low_and_for_a_servo(base: Path) -> None:
+    parse(GOOD.replace("pin = 13", "pin = 2\nactive_high = false").replace("pin = 16", "pin = 3"), {}, base=base)
+
+
+def test_four_wrong_numbers_of_one_list_are_one_mistake(base: Path) -> None:
+    told = problems(GOOD.replace('device = "/dev/video0"', "roi = [64, 48, 512, 384]"), base)
+    assert told.count("camera.roi") == 1
+
+
+def test_of_very_many_unknown_keys_none_is_looked_for(base: Path) -> None:
+    """Ten thousand took seconds, in which a bin that reloads would see nothing."""
+    many = "".join(f"camra_{number} = 1\n" for number in range(200))
+    assert problems(many + GOOD, base).count("unknown key; correct its spelling or remove it") == 200
+
+
+def test_a_line_that_is_no_toml_is_told_without_its_value(base: Path) -> None:
+    """It may be a camera's address with its password, and what is told goes to the journal and over MQTT."""
+    told = problems(GOOD.replace('"/dev/video0"', "rtsp://me:secret@camera"), base)
+    assert "'device'" in told
+    assert "secret" not in told
+
+
+def test_only_of_a_relative_path_it_is_said_to_what(base: Path) -> None:
+    told = [problems(GOOD.replace('"model"', f'"{path}"'), base) for path in ("elsewhere", "/elsewhere")]
+    assert ["relative to the folder of this file" in one for one in told] == [True, False]
 
 
 def test_reports_every_mistake_at_once(base: Path) -> None:
@@ -155,6 +223,20 @@ def test_a_file_that_cannot_be_used(tmp_path: Path, content: bytes | None) -> No
         path.write_bytes(content)
     with pytest.raises(ConfigError, match=r"config\.toml"):
         load(path, {})
+
+
+def test_a_file_that_is_not_there_or_may_not_be_read_has_its_own_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ConfigError, match=r"there is no such file; name yours with --config"):
+        load(tmp_path / "config.toml", {})
+
+    def closed(path: Path, **_: object) -> NoReturn:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_text", closed)  # root may read everything
+    with pytest.raises(ConfigError, match="you may not read it; run this with sudo"):
+        load(tmp_path / "config.toml", {})
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.cycle import Action, Cycle, Stage, dropped, step, stuck
+from edge.cycle import Action, Cycle, Stage, dropped, step, stuck, unseen
 from edge.model import Phase, Signal
 
 CLEAR_S = 2.0
@@ -44,6 +44,33 @@ def test_an_item_that_stays_is_dropped_again_and_then_called_a_jam() -> None:
     assert taken.count(Action.JAM) == 1
     assert taken.index(Action.RETRY) == 20, "clear_s after the first frame that followed the drop"
     assert cycle.stage is Stage.STUCK
+
+
+@pytest.mark.parametrize("phase", [Phase.MOVING, Phase.LEARNING])
+def test_the_second_try_waits_while_a_hand_may_be_there(phase: Phase) -> None:
+    _, taken = actions(dropped(Cycle(Stage.VOTING)), [*[Phase.SETTLED] * 5, *[phase] * 50, Phase.SETTLED])
+    assert taken == [*[Action.WAIT] * 55, Action.RETRY]
+
+
+@pytest.mark.parametrize("stage", [Stage.DROPPED, Stage.RETRIED])
+def test_the_time_in_which_nothing_was_seen_is_not_waited_for(stage: Stage) -> None:
+    waiting, _ = actions(Cycle(stage), [Phase.MOVING] * 5)
+    back, taken = actions(unseen(waiting), [Phase.LEARNING, Phase.EMPTY], start_s=3600)
+    assert (back, taken) == (Cycle(), [Action.WAIT, Action.CLEAR])
+
+
+def test_what_never_lies_still_is_a_jam_in_the_end() -> None:
+    """A film in the draught of a fan; no hand stays so long."""
+    cycle, taken = actions(dropped(Cycle(Stage.VOTING)), [Phase.MOVING] * 1000)
+    assert taken[:600] == [Action.WAIT] * 600
+    assert taken.count(Action.JAM) == 1
+    assert Action.RETRY not in taken
+    assert cycle.stage is Stage.STUCK
+
+
+def test_in_the_dark_nothing_is_a_jam() -> None:
+    _, taken = actions(dropped(Cycle(Stage.VOTING)), [*[Phase.LEARNING] * 1000, Phase.EMPTY])
+    assert taken == [*[Action.WAIT] * 1000, Action.CLEAR]
 
 
 def test_a_jam_ends_with_an_empty_tray() -> None:

@@ -204,6 +204,25 @@ def test_a_disk_that_fails_is_told_and_tried_again_and_nothing_is_sent_twice_mea
     assert delivery.drained
 
 
+def test_while_nothing_can_be_taken_off_the_disk_what_is_on_it_and_the_state_still_go_out() -> None:
+    outbox, publisher = outbox_with(3), FakePublisher()
+    delivery = Delivery(outbox, publisher)
+    delivery.tick(0.0)
+    publisher.acknowledge(1, 2, 3)
+    add(outbox)
+    delivery.notify()
+    outbox.full = True
+    publisher.reconnect()
+    delivery.publish_state(b"full")
+    with pytest.raises(OutboxError):
+        delivery.tick(1.0)
+    assert events(publisher) == [b"e1", b"e2", b"e3", b"e4"], "each once"
+    assert states(publisher)[-1] == b"full"
+    outbox.full = False
+    assert delivery.tick(2.0), "the disk let go"
+    assert outbox.stats().queued == 1
+
+
 class AnyOrder(RuleBasedStateMachine):
     """Acknowledgements, refusals, lost lines and full disks in any order: nothing is lost, nothing grows."""
 

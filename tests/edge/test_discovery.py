@@ -44,7 +44,8 @@ def test_every_component_has_a_platform_a_unique_id_and_topics_of_this_bin() -> 
         assert all(topic.startswith("smartbin/lobby-1/") for topic in topics)
         if part.get("device_class") == "enum":
             assert "state_class" not in part
-    assert found["items_paper"]["state_class"] == "total_increasing"
+    for total in ("items", "items_paper", "corrections"):
+        assert found[total]["state_class"] == "total_increasing"
     assert "fill_paper" not in found, "it has no sensor"
     assert len(announcement(TOLD)) < 16_000
 
@@ -86,6 +87,15 @@ def test_what_is_gone_is_removed_and_nothing_else() -> None:
     assert without_ghosts(now, cleaned) is None, "what is removed already is left alone"
     for nothing in (b"", b"[]", b'{"cmps":3}', b'{"cmps":{"a":{}}}', now):
         assert without_ghosts(now, nothing) is None
+
+
+@pytest.mark.parametrize("hostile", [b"[" * 30_000, b'{"cmps":{"a":{"p":"\\ud800","b":1}}}'], ids=["deep", "no text"])
+def test_an_announcement_that_was_forged_to_do_harm_is_nobodys(hostile: bytes) -> None:
+    assert without_ghosts(announcement(TOLD), hostile) is None
+
+
+def test_where_nothing_is_announced_nothing_is_removed() -> None:
+    assert without_ghosts(b"", announcement(TOLD)) is None, "a broker may still know that it was wanted before"
 
 
 @pytest.mark.broker

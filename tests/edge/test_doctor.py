@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from edge import doctor_checks
 from edge.adapters import pins
+from edge.adapters.listening import listen
 from edge.doctor import Check, Finding, Level, exit_code, render, run_checks, to_dict
 from edge.doctor_checks import BrokerAnswer
 from edge.errors import ConfigError, FlapError, ModelError, PublishError
@@ -33,6 +35,27 @@ def frames(level: int, count: int = 30) -> list[Frame | Fault]:
 
 
 # how findings are run and told
+
+
+def test_a_page_whose_port_is_taken_is_a_warning_that_says_which_key_to_change() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        check = doctor_checks.check_page(lambda: listen("127.0.0.1", port, "web.port"), f"127.0.0.1:{port}")
+        found = only(check)
+        assert (found.level, exit_code([found])) == (Level.WARN, 0)
+        assert f"127.0.0.1:{port} (Address already in use); choose another web.port" in found.text
+        assert found.remedy is not None
+        assert "by this bin, if it runs now" in found.remedy
+    assert levels(check) == ["ok"]
+
+
+def test_a_page_whose_password_cannot_be_read_is_a_warning_too() -> None:
+    def empty() -> str:
+        raise ConfigError(["web-password: the first line is empty; write the password there"])
+
+    found = only(doctor_checks.check_page(nullcontext, "127.0.0.1:8080", empty))
+    assert (found.level, found.remedy) == (Level.WARN, "without it the page does not start")
+    assert "the first line is empty" in found.text
 
 
 def test_a_check_that_fails_does_not_keep_the_others_from_running() -> None:

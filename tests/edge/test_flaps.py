@@ -353,6 +353,29 @@ def test_a_pin_that_fails_for_good_does_not_keep_the_others_from_rest(
     assert "GPIO19 does not take 0.0: Input/output error" in caplog.text
 
 
+def test_a_flap_that_stays_open_is_said_once(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    flaps = bench.flaps({"a": SERVO})
+    for _ in range(2):
+        caplog.clear()
+        bench.writes, bench.broken_writes = 0, list(range(20))
+        assert not any(flaps.rest() for _ in range(3))
+        assert caplog.text.count("GPIO12 does not take 0") == 1
+        bench.broken_writes = []
+        assert flaps.rest()
+
+
+def test_a_signal_that_ends_the_last_way_to_rest_does_not_leave_a_flap_halfway(bench: Bench) -> None:
+    flaps = bench.flaps({"a": SERVO})
+    bench.broken_writes = [1, 2]  # its return, and again at rest()
+    assert not flaps.sort("a").ok
+    bench.sleeps, bench.trouble = 0, {0: KeyboardInterrupt()}
+    with pytest.raises(KeyboardInterrupt):
+        flaps.close()
+    last = bench.pulses[-1]
+    assert (last.pin, last.value, round(last.ms)) == (12, 0, 400)
+    assert bench.at_rest_without_pins()
+
+
 def test_a_bin_that_cannot_be_driven_to_rest_does_not_start() -> None:
     bench = Bench()
     bench.broken_writes = [1]  # the first one comes from taking the pin

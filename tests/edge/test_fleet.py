@@ -50,7 +50,7 @@ def test_an_event_counts_once_and_a_gap_is_missing_until_it_comes() -> None:
     assert fleet.bins["a"].last.seq == 8
 
 
-@pytest.mark.parametrize("payload", [b"", b"null", b"[1]", b'{"schema":2}', b"\xff", b'{"schema":1}'])
+@pytest.mark.parametrize("payload", [b"", b"null", b"[1]", b'{"schema":2}', b"\xff", b"[" * 30_000, b'{"schema":1}'])
 @pytest.mark.parametrize("name", ["state", "event"])
 def test_what_cannot_be_read_is_counted_and_changes_nothing(name: str, payload: bytes) -> None:
     fleet = after(("smartbin/a/state", state_json(STATE)), (f"smartbin/a/{name}", payload))
@@ -58,6 +58,16 @@ def test_what_cannot_be_read_is_counted_and_changes_nothing(name: str, payload: 
         return  # a state with nothing in it
     assert fleet.strange == 1
     assert fleet.bins["a"].word == "ready"
+
+
+def test_numbers_whose_sum_cannot_be_written_are_nobodys() -> None:
+    digits = b"9" * 4300  # Python reads no more of them, and writes no more
+    counted = b'{"schema":1,"by_compartment":{"x":%s}}' % digits
+    topic, payload = event(2)
+    far = [(topic, payload.replace(b'"seq":2', b'"seq":' + seq)) for seq in (b"-" + digits, digits)]
+    fleet = after(("p/a/state", counted), ("p/b/state", counted), *far)
+    assert fleet.strange == 4
+    view(fleet, BrokerSettings("+"), connected=True)
 
 
 def test_the_table_shows_bins_problems_and_totals() -> None:

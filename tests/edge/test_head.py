@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,6 +67,15 @@ def test_a_head_comes_back_from_its_file() -> None:
 def test_a_damaged_head_is_no_head(damaged: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         from_bytes(damaged)
+
+
+@pytest.mark.parametrize("bit", range(8))
+def test_a_head_in_which_one_bit_is_wrong_is_read_or_refused(bit: int) -> None:
+    """As large as those of real models, of which numpy looks at the beginning before zipfile has seen the end."""
+    sound = to_bytes(Head(ABOUT, Layer.unchanged(np.ones((3, 1280), np.float32), LAYER.bias)))
+    for at in (*range(1000), *range(len(sound) - 1000, len(sound))):
+        with suppress(ValueError):
+            from_bytes(bytes([*sound[:at], sound[at] ^ 1 << bit, *sound[at + 1 :]]))
 
 
 def test_the_taught_layer_answers_in_place_of_the_models_own() -> None:
@@ -131,6 +142,13 @@ def test_the_oldest_heads_go_but_never_the_one_that_answers(store: HeadStore) ->
     assert len(store.numbers()) == KEPT + 1
     assert store.numbers()[0] == "0001"
     assert store.numbers()[-1] == f"{KEPT + 6:04d}"
+
+
+def test_heads_that_are_kept_at_once_have_numbers_of_their_own(store: HeadStore) -> None:
+    with ThreadPoolExecutor(KEPT) as threads:
+        numbers = list(threads.map(lambda _: store.add(HEAD), range(KEPT)))
+
+    assert sorted(numbers) == list(store.numbers())
 
 
 def test_one_that_is_not_there_or_damaged_is_not_used(store: HeadStore) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 
+import numpy as np
 import pytest
 from fakebin import BATTERY, GLASS, ITEM, Bin
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.errors import ModelError
-from edge.model import WHOLE_FRAME, Box, Fault, Frame, Outcome, Phase, Problem, Signal
-from edge.testing import FakeFlap, FakeOutbox, FakePublisher, blank_frame, prediction_for
+from edge.model import WHOLE_FRAME, Box, Fault, Frame, Outcome, Phase, Problem, Signal, SortEvent
+from edge.ports import OutboxStats, Received
+from edge.testing import FakeClock, FakeFlap, FakeInbox, FakeOutbox, FakePublisher, blank_frame, prediction_for
 
 
 def test_an_item_is_dropped_and_published_once() -> None:
@@ -27,6 +30,17 @@ def test_an_item_is_dropped_and_published_once() -> None:
     assert [topic for _, topic, _, _ in one.publisher.sent].count("event") == 1
 
 
+def test_the_log_says_when_the_tray_is_known_and_items_may_come(caplog: pytest.LogCaptureFixture) -> None:
+    """Also after everything had changed, and after the camera was away."""
+    caplog.set_level(logging.INFO)
+    learning = [Phase.LEARNING] * 2
+    Bin([*learning, *ITEM, *learning, *ITEM]).run()
+    assert [r.message for r in caplog.records].count("tray empty=yes: items may come") == 2
+    caplog.clear()
+    Bin(ITEM, seen=[blank_frame(0.0), Fault("camera", "gone", Problem.CAMERA_LOST), blank_frame(1.0)]).run()
+    assert "tray empty=yes: items may come" in caplog.messages
+
+
 def test_observers_are_told_of_the_decision_before_anything_moves() -> None:
     told: list[int] = []
     one = Bin([Phase.EMPTY, *[Signal(Phase.SETTLED, Box(0.25, 0.25, 0.25, 0.25))] * 3, Phase.EMPTY])
@@ -37,6 +51,16 @@ def test_observers_are_told_of_the_decision_before_anything_moves() -> None:
     unknown_place = Bin(ITEM)
     unknown_place.run()
     assert unknown_place.observer.decisions[0][0] == WHOLE_FRAME
+
+
+def test_each_vote_looks_at_the_item_in_another_lay() -> None:
+    frames = [blank_frame(i / 10) for i in range(len(ITEM) * 2)]
+    for frame in frames:
+        frame.rgb[0, 0] = 255
+    two = Bin(ITEM * 2, seen=frames)
+    two.run()
+    corners = [np.argwhere(picture[..., 0] == 255)[0].tolist() for picture in two.asked.pictures]
+    assert corners == [[0, 0], [0, 63], [47, 63]] * 2
 
 
 def test_every_item_gets_its_own_event_in_order() -> None:
@@ -172,6 +196,64 @@ def test_what_is_on_disk_is_delivered_while_the_disk_takes_nothing_more() -> Non
     two.run()
     assert len(flap.moves) == 2
     assert [topic for _, topic, _, _ in publisher.sent].count("event") == 1, "the first; the second is not on disk yet"
+
+
+class Slow(FakeOutbox):
+    """A card that takes its time with an intent."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def begin(self, event: SortEvent) -> SortEvent:
+        self._clock.sleep(5.0)
+        return super().begin(event)
+
+
+@pytest.mark.parametrize(
+    ("then", "moves", "outcome"),
+    [
+        ([*[Phase.MOVING] * 20, Phase.SETTLED, Phase.EMPTY], ["recycling"], Outcome.SORTED),
+        ([Phase.MOVING, Phase.EMPTY], [], Outcome.FLAP_ERROR),
+        ([], [], Outcome.FLAP_ERROR),
+    ],
+    ids=["a hand", "taken away", "the end"],
+)
+def test_after_a_disk_that_took_long_nothing_moves_before_the_tray_was_looked_at(
+    then: list[Phase], moves: list[str], outcome: Outcome
+) -> None:
+    clock = FakeClock(step_s=0.001)
+    slow = Bin([*ITEM[:-1], *then], outbox=Slow(clock), clock=clock)
+    (event,) = slow.run()
+    assert (slow.flap.moves, event.outcome) == (moves, outcome)
+    assert (event.flap is None) == (not moves)
+    assert event.reason == (None if moves else "the disk took long, so nothing moved"), "nor was it gone at the end"
+
+
+class Unreadable(FakeOutbox):
+    """While `full` is true it cannot be read either."""
+
+    def stats(self) -> OutboxStats:
+        self._write()
+        return super().stats()
+
+
+def test_an_outbox_that_cannot_be_read_is_told_stops_no_command_and_heals() -> None:
+    outbox = Unreadable()
+    inbox = FakeInbox([*[None] * 8, Received("use-model", b'{"id":"1","time":"2026-01-01T00:00:00Z","model":"base"}')])
+
+    def frames() -> Iterator[Frame | Fault]:
+        for i in range(20):
+            outbox.full = 6 <= i < 12
+            yield blank_frame(i / 10)
+
+    bin_ = Bin([*ITEM, *[Phase.EMPTY] * 14], outbox=outbox, inbox=inbox, seen=frames(), clock=FakeClock(step_s=0.9))
+    bin_.run()
+    assert [name for name, _ in inbox.replies] == ["use-model"]
+    ill = [state for state in bin_.states if [fault.part for fault in state.faults] == ["disk"]]
+    assert ill, "nobody was told"
+    assert {(state.queued, *state.since_emptied.items()) for state in ill} == {(1, ("recycling", 1))}, "as read last"
+    assert not bin_.states[-1].faults, "without an item more"
 
 
 def test_stops_when_told_with_the_last_item_written() -> None:

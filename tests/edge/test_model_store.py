@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -45,6 +47,27 @@ def test_what_a_person_wants_again_is_no_longer_rejected(store: ModelStore) -> N
     assert (store.usable(), store.rejected()) == ("tiny-1.0.0", {})
 
 
+def test_two_who_write_at_once_both_write_it_whole(store: ModelStore) -> None:
+    store.folder.mkdir(exist_ok=True)
+
+    def write(letter: str) -> set[str]:
+        seen = set[str]()
+        for _ in range(100):
+            store.write("note", letter * 5000)
+            seen.add(store.read("note"))
+        return seen
+
+    with ThreadPoolExecutor(3) as threads:
+        seen = set[str]().union(*threads.map(write, "abc"))
+    assert seen <= {letter * 5000 for letter in "abc"}
+
+
+def test_of_two_who_put_packages_back_at_once_neither_is_lost(store: ModelStore) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda number: store.reject(f"bad-{number}", "slow"), range(12)))
+    assert set(store.rejected()) == {f"bad-{number}" for number in range(12)}
+
+
 def test_what_is_not_there_cannot_be_used(store: ModelStore) -> None:
     with pytest.raises(UpdateError, match=r"no model 'tiny-9' here; name one of shipped, tiny-1\.0\.0"):
         store.use("tiny-9")
@@ -57,6 +80,19 @@ def test_a_damaged_choice_is_the_shipped_one(store: ModelStore, text: str) -> No
     (store.folder / "current").write_text(text, encoding="latin-1")
     (store.folder / "rejected.json").write_text("{")
     assert store.usable() == SHIPPED
+
+
+def test_a_package_that_cannot_be_looked_at_is_passed_over(store: ModelStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = store.installed()
+    is_file = Path.is_file
+
+    def look(path: Path) -> bool:
+        if path.parent.name == names[0]:
+            raise OSError(errno.EIO, "Input/output error")  # a card that fails
+        return is_file(path)
+
+    monkeypatch.setattr(Path, "is_file", look)
+    assert store.installed() == names[1:]
 
 
 def test_a_removed_package_is_gone_all_at_once(store: ModelStore) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from tinymodel import write_tiny_model
@@ -26,6 +28,20 @@ def test_they_are_listed_with_the_one_that_runs(bin_config: Path, capsys: pytest
         "* shipped  tiny-colours 1.0.0, 10 labels",
         "  tiny-2.0  tiny-colours 2.0, 10 labels (labels 94.7% in its test)",
     ]
+
+
+def test_who_may_not_look_is_not_told_that_the_shipped_one_runs(
+    bin_config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def closed(path: Path) -> NoReturn:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "iterdir", closed)  # root may look everywhere
+        assert cli.main(["models", "--config", str(bin_config)]) == 1
+    assert capsys.readouterr().err == f"smartbin: {tmp_path}: you may not look into it; run this with sudo\n"
+    monkeypatch.setenv("SMARTBIN_OUTBOX__PATH", str(tmp_path / "new" / "outbox.db"))
+    assert cli.main(["models", "--config", str(bin_config)]) == 0
 
 
 def test_another_one_is_used_and_back(bin_config: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -49,6 +49,17 @@ def test_the_embedding_of_another_model_is_refused(features: int) -> None:
         distance(np.ones(features, np.float32), _FLOOR)
 
 
+def test_a_lesson_lets_what_it_was_taught_pass_and_never_less_than_before() -> None:
+    """Of twenty things, each a little further from what is known, all but the last."""
+    before = novelty.Novelty(Statistics(np.eye(2, 1, dtype=np.float32)), threshold=0.3)
+    angles = np.linspace(0, 1, 21)
+    taught = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    limit = novelty.refitted(before, taught)
+    assert [distance(one, before.statistics) <= limit for one in taught] == [True] * 20 + [False]
+    assert novelty.refitted(before, taught[:3]) == 0.3
+    assert novelty.refitted(before, taught[:0]) == 0.3
+
+
 def test_what_is_written_is_read() -> None:
     assert np.array_equal(novelty.from_bytes(novelty.to_bytes(_FLOOR)).basis, _FLOOR.basis)
     assert novelty.to_bytes(_FLOOR) == novelty.to_bytes(_FLOOR), "its sha256 is in model.json"

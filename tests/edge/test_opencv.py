@@ -1,16 +1,18 @@
-"""OpenCV's cameras: a real video file, and a real MJPEG stream over HTTP that breaks and comes back."""
+"""OpenCV's cameras: a real video file, and real streams over HTTP and RTSP that break and come back."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from rtspcamera import RtspCamera
 
 from edge.adapters.opencv import OpenCvCamera, OpenCvSource, shown
 from edge.adapters.reopening import ReopeningCamera
@@ -175,6 +177,35 @@ def test_a_stream_that_hangs_is_a_fault_and_comes_back(
     assert "gave no frame" in fault.message
     network_camera.stalled.clear()
     until(frames, Frame)
+
+
+@pytest.fixture
+def rtsp_camera() -> Iterator[RtspCamera]:
+    camera = RtspCamera()
+    camera.on.set()
+    yield camera
+    camera.close()
+
+
+def test_rtsp_gives_rgb_frames_breaks_and_comes_back(rtsp_camera: RtspCamera) -> None:
+    camera = ReopeningCamera(OpenCvSource(rtsp_camera.url))
+    camera.open()
+    with closing(camera):
+        frames = camera.frames()
+        frame = next(frames)
+        assert isinstance(frame, Frame)
+        assert frame.rgb.shape == (120, 160, 3)
+        red, _, blue = (int(value) for value in frame.rgb[60, 10])
+        assert red > 200
+        assert blue < 80
+        assert number_of(frame) == pytest.approx(128, abs=8)
+        rtsp_camera.unplug()
+        fault = until(frames, Fault)
+        assert isinstance(fault, Fault)
+        assert "check the address, the password and the network" in fault.message
+        assert "secret" not in fault.message
+        rtsp_camera.on.set()
+        until(frames, Frame)
 
 
 def test_no_message_gives_a_password_away(network_camera: MjpegCamera, looking: Callable[..., ReopeningCamera]) -> None:

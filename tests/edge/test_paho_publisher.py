@@ -18,11 +18,14 @@ from pathlib import Path
 import pytest
 from broker_fixtures import Heard, MakeBroker, Mosquitto, free_port, wait_until
 from brokerline import BrokerLine
+from paho.mqtt import publish
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from sample_event import sample_event
 
+from edge import discovery
 from edge.adapters import paho_publisher
+from edge.adapters.broker_settings import leave
 from edge.adapters.paho_publisher import BrokerSettings, PahoPublisher
 from edge.adapters.sqlite_outbox import SqliteOutbox
 from edge.delivery import Delivery
@@ -313,6 +316,25 @@ def test_denied_messages_come_back_and_heal_when_the_rules_are_corrected(
 
 
 @broker
+def test_denied_replies_are_told_once_whatever_senders_make_of_their_topics(
+    make_broker: MakeBroker, make_publisher: MakePublisher, tmp_path: Path
+) -> None:
+    rules = tmp_path / "rules"
+    rules.write_text("topic readwrite smartbin/lobby-1/status\n")
+    mosquitto = make_broker("allow_anonymous true", f"acl_file {rules}")
+    publisher = connected(make_publisher(mosquitto.port))
+    assert all(publisher.reply(f"n{n}", b"{}") for n in range(5))
+    refused: list[int] = []
+
+    def all_refused() -> bool:
+        refused.extend(publisher.refused())
+        return len(refused) == 5
+
+    wait_until(all_refused)
+    assert "refuses messages on reply (not authorized)" in says(publisher, "reply")
+
+
+@broker
 def test_two_bins_with_one_id_are_told(mosquitto: Mosquitto, make_publisher: MakePublisher) -> None:
     first = connected(make_publisher(mosquitto.port))
     make_publisher(mosquitto.port)
@@ -327,6 +349,21 @@ def test_a_broker_that_says_why_it_ends_the_connection_is_quoted(make_publisher:
             line.recv(1024)
             line.sendall(b"\x20\x03\x00\x00\x00" + b"\xe0\x02\x8e\x00")  # welcome; another one came with your id
             says(publisher, "another client took this one's place", "its own bin.id")
+
+
+def test_a_message_that_would_fill_the_memory_is_not_taken_in(make_publisher: MakePublisher) -> None:
+    announced, topic = 200_000_000, discovery.topic("lobby-1").encode()
+    sent = 0
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        publisher = make_publisher(server.getsockname()[1])
+        line, _ = server.accept()
+        with line, suppress(OSError):
+            line.recv(1024)
+            line.sendall(b"\x20\x03\x00\x00\x00" + b"\x31\x80\x84\xaf\x5f" + len(topic).to_bytes(2, "big") + topic)
+            while sent < announced:
+                sent += line.send(b"x" * 1_000_000)
+        says(publisher, "sends far more", "retained")
+    assert sent < announced / 4
 
 
 @broker
@@ -351,13 +388,16 @@ def test_a_broker_that_speaks_3_1_1_only(mosquitto: Mosquitto, make_publisher: M
 
 
 @broker
-def test_a_broker_that_takes_few_at_a_time_gets_no_more(make_broker: MakeBroker, make_publisher: MakePublisher) -> None:
+@pytest.mark.parametrize(("announcement", "takes"), [(b"", 4), (b"{}", 3)])
+def test_a_broker_that_takes_few_at_a_time_gets_no_more(
+    make_broker: MakeBroker, make_publisher: MakePublisher, announcement: bytes, takes: int
+) -> None:
     mosquitto = make_broker("allow_anonymous true", "max_inflight_messages 5")
-    publisher = connected(make_publisher(mosquitto.port))
+    publisher = connected(make_publisher(mosquitto.port, announcement=announcement))
     os.kill(mosquitto.pid, signal.SIGSTOP)
     taken = [publisher.publish("event", b"x") for _ in range(10)]
     os.kill(mosquitto.pid, signal.SIGCONT)
-    assert sum(token is not None for token in taken) == 4
+    assert sum(token is not None for token in taken) == takes, "the others may be `online` and the announcement"
 
 
 # TLS
@@ -495,12 +535,39 @@ def test_a_name_lookup_that_hangs_is_waited_for_by_nobody(monkeypatch: pytest.Mo
     wait_until(lambda: not publisher._thread.is_alive())
 
 
+@broker
+def test_one_that_hung_and_was_left_behind_does_not_disturb_the_one_in_its_place(
+    mosquitto: Mosquitto, make_publisher: MakePublisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, answer, lookup = threading.Event(), threading.Event(), socket.getaddrinfo
+
+    def slow_lookup(host: str, *more: int) -> object:
+        if host != "far-away.example":
+            return lookup(host, *more)
+        asked.set()
+        assert answer.wait(20)
+        return lookup("127.0.0.1", *more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow_lookup)
+    left = make_publisher(mosquitto.port, host="far-away.example")
+    assert asked.wait(10)
+    left.close()
+    with closing(mosquitto.listen("smartbin/lobby-1/status")) as listener:
+        publisher = connected(make_publisher(mosquitto.port))
+        answer.set()
+        wait_until(lambda: not left._thread.is_alive())
+        publish_all(publisher, [b"{}"] * 20)
+        assert (publisher.trouble, publisher.connects) == (None, 1)
+        assert listener.payloads("smartbin/lobby-1/status") == [b"online"]
+
+
 @pytest.mark.parametrize(
     ("changes", "says_what"),
     [
         ({"username": "bin", "password_file": "none"}, "mqtt.password_file .*none.*No such file"),
         ({"username": "bin", "password_file": "empty"}, "mqtt.password_file .*empty"),
         ({"username": "bin", "password_file": "binary"}, "mqtt.password_file .*binary"),
+        ({"username": "bin", "password_file": "long"}, "mqtt.password_file .*long"),
         ({"tls": True, "ca_file": "none"}, "mqtt.ca_file .*none.*No such file"),
         ({"tls": True, "ca_file": "empty"}, "mqtt.ca_file .*empty.*PEM"),
         ({"tls": True, "cert_file": "none", "key_file": "none"}, "mqtt.cert_file .*No such file"),
@@ -510,6 +577,7 @@ def test_a_name_lookup_that_hangs_is_waited_for_by_nobody(monkeypatch: pytest.Mo
 def test_files_that_cannot_be_used_are_told_at_once(tmp_path: Path, changes: dict[str, object], says_what: str) -> None:
     (tmp_path / "empty").touch()
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00\x80")
+    (tmp_path / "long").write_text("x" * 70_000)
     paths = {
         key: tmp_path / value if isinstance(value, str) and "file" in key else value for key, value in changes.items()
     }
@@ -597,6 +665,39 @@ def test_a_flood_of_commands_takes_no_more_than_a_little_memory(
     last = taken(publisher, 1)
     while last[-1].name != "after":  # some of the flood came while there was room again
         last += taken(publisher, 1)
+
+
+@broker
+def test_a_forged_announcement_that_a_broker_keeps_does_not_cut_the_bin_off(
+    mosquitto: Mosquitto, make_publisher: MakePublisher
+) -> None:
+    publish.single(discovery.topic("lobby-1"), b"[" * 30_000, 1, retain=True, port=mosquitto.port)
+    publisher = connected(make_publisher(mosquitto.port, announcement=b'{"cmps":{}}'))
+    wait_until(lambda: "Sending PUBLISH to smartbin-lobby-1" in mosquitto.log)
+    publish_all(publisher, [b"{}"] * 50)
+    assert (publisher.trouble, publisher.connects) == (None, 1)
+
+
+@broker
+def test_a_home_assistant_that_never_stops_saying_that_it_is_there_fills_no_memory(
+    mosquitto: Mosquitto, make_publisher: MakePublisher
+) -> None:
+    publisher = connected(make_publisher(mosquitto.port, announcement=b'{"cmps":{"a":"%s"}}' % (b"x" * 10_000)))
+    live = publisher._live
+    assert live is not None
+    queued = []
+    client = Client(CallbackAPIVersion.VERSION2)
+    client.connect("127.0.0.1", mosquitto.port)
+    client.loop_start()
+    for _ in range(3000):
+        client.publish(discovery.ONLINE_TOPIC, b"online")
+        queued.append(len(live[1]._out_messages))
+    client.publish("done", b"", 1).wait_for_publish(20)
+    queued.append(len(live[1]._out_messages))
+    leave(client)
+    publish_all(publisher, [b"{}"] * 50)
+    assert max(queued) < paho_publisher.IN_FLIGHT
+    assert publisher.connects == 1
 
 
 @broker

@@ -92,6 +92,20 @@ def test_after_a_hang_the_camera_is_restarted(hardware: FakeHardware) -> None:
     assert hardware.requests_out == 0
 
 
+@pytest.mark.parametrize("call", ["make_array", "release", "cancel_all_and_flush"])
+def test_a_frame_that_fails_halfway_is_a_fault_and_the_camera_is_opened_again(
+    hardware: FakeHardware, call: str
+) -> None:
+    frames = opened().frames()
+    hardware.breaks, hardware.hanging = call, call == "cancel_all_and_flush"
+    fault = next(frames)
+    assert isinstance(fault, Fault)
+    assert f"{call} failed" in fault.message
+    hardware.breaks, hardware.hanging = "", False
+    assert isinstance(next(frames), Frame)
+    assert (hardware.opened, hardware.requests_out) == (2, 0)
+
+
 def test_a_camera_that_vanishes_is_a_fault_a_second_until_it_is_back(hardware: FakeHardware) -> None:
     clock = FakeClock()
     camera = opened(clock)

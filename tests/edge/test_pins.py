@@ -100,6 +100,15 @@ def test_closing_the_flaps_closes_the_chip_that_they_opened(lgpio: FakeLgpio) ->
     assert 12 not in lgpio.outputs
 
 
+def test_a_pin_that_is_busy_at_the_end_keeps_neither_the_others_nor_the_chip(lgpio: FakeLgpio) -> None:
+    with real_pins() as factory:
+        for pin in (12, 17, 22):
+            factory.pin(pin).function = "output"
+        lgpio.busy = {17}
+    assert lgpio.outputs == {17}
+    assert lgpio.chips_open == 0
+
+
 def test_a_chip_that_may_not_be_opened_says_what_to_check(lgpio: FakeLgpio) -> None:
     lgpio.chip_error = "can not open gpiochip"
     with pytest.raises(FlapError, match=r"cannot open the GPIO chip \(can not open gpiochip\).*group gpio"):

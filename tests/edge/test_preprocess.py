@@ -68,6 +68,16 @@ def test_cut_is_never_empty_and_square_where_the_frame_allows(box: Box, margin: 
     assert height == width or min(height, width) == min(size)
 
 
+def test_each_vote_sees_the_picture_lie_otherwise_from_the_fifth_on_as_before() -> None:
+    rgb = np.zeros((3, 5, 3), np.uint8)
+    rgb[0, 0] = 255
+
+    corners = [tuple(np.argwhere(preprocess.laid(rgb, vote)[..., 0])[0].tolist()) for vote in range(5)]
+
+    assert corners == [(0, 0), (0, 4), (2, 4), (2, 0), (0, 0)]
+    assert np.shares_memory(preprocess.laid(rgb, 2), rgb)
+
+
 def test_fit_averages_when_it_shrinks() -> None:
     checks = np.indices((64, 64)).sum(axis=0) % 2 * 255
     rgb = np.repeat(checks[..., None], 3, axis=2).astype(np.uint8)

@@ -8,8 +8,11 @@ import os
 import shutil
 import subprocess
 import sys
+import warnings
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -119,7 +122,8 @@ def test_every_export_has_the_pictures_and_a_table_of_all_that_is_known(
 
 
 def test_label_studio_gets_tasks_with_predictions_and_an_interface(tmp_path: Path, review: Review) -> None:
-    out = tmp_path / "lobby export"
+    (tmp_path / "a stick").mkdir()
+    out = tmp_path / "a stick" / "lobby export"
     review("export", out, "--format", "label-studio", "--all")
     tasks = json.loads((out / formats.TASKS).read_text())
     (first, last) = tasks[0], tasks[-1]
@@ -136,7 +140,30 @@ def test_label_studio_gets_tasks_with_predictions_and_an_interface(tmp_path: Pat
     offered = [part.get("value") for part in interface[1]]
     assert {"glass", "plastic", "coffee cup", "Glas, weiß"} < set(offered)
     assert offered[-1] == "not-an-item"
-    assert str(tmp_path) in (out / formats.HELP).read_text()
+    told = (out / formats.HELP).read_text()
+    exports = "".join(line for line in told.splitlines(keepends=True) if "export LABEL" in line)
+    root = 'printf %s "$LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT"'
+    shell = subprocess.run(["sh", "-c", exports + root], capture_output=True, text=True, check=True)
+    assert (shell.stdout, shell.stderr) == (str(out.parent), "")
+
+
+def test_label_studio_itself_takes_them(tmp_path: Path, review: Review) -> None:
+    """Where there is what it judges them with: pip install label-studio-sdk."""
+    if find_spec("label_studio_sdk") is None:
+        pytest.skip("label-studio-sdk is not installed")
+    with warnings.catch_warnings(action="ignore"):  # its own
+        interface = import_module("label_studio_sdk.label_interface").LabelInterface
+    review("export", tmp_path / "out", "--format", "label-studio", "--all")
+    offered = interface((tmp_path / "out" / formats.CONFIG).read_text())
+    offered.validate()
+    tasks = json.loads((tmp_path / "out" / formats.TASKS).read_text())
+    assert len(tasks) == 8
+    for task in tasks:
+        assert offered.validate_task({"data": task["data"]})
+        assert [offered.validate_prediction(it, return_errors=True) for it in task["predictions"]] == [[]]
+        assert all(offered.validate_annotation(annotation) for annotation in task["annotations"])
+    tasks[0]["annotations"][0]["result"][0]["value"] = {"choices": ["what it does not offer"]}
+    assert not offered.validate_annotation(tasks[0]["annotations"][0])
 
 
 def test_pictures_moved_to_other_folders_are_labels(tmp_path: Path, captures: Path, review: Review) -> None:
@@ -153,6 +180,15 @@ def test_pictures_moved_to_other_folders_are_labels(tmp_path: Path, captures: Pa
     assert labels(captures)[0] == "glass"
     assert review("import", out)[0] == 0
     assert (labels(captures)[0], labels(captures)[5]) == ("metal", "battery")
+
+
+def test_a_pipe_in_the_place_of_the_table_is_not_waited_for(tmp_path: Path, captures: Path, review: Review) -> None:
+    review("export", tmp_path / "out")
+    label_all(captures, None)
+    (tmp_path / "out" / formats.TABLE).unlink()
+    os.mkfifo(tmp_path / "out" / formats.TABLE)
+    code, said = review("import", tmp_path / "out", "--overrule")
+    assert (code, labels(captures)[0]) == (0, "glass"), said
 
 
 def test_what_label_studio_exports_is_read_as_it_writes_it(tmp_path: Path, captures: Path, review: Review) -> None:
@@ -252,6 +288,10 @@ def test_what_is_not_kept_any_more_and_what_was_overtaken_can_be_left_to_the_use
         ("a.json", '[{"data": {"item_id": "x"}, "annotations": [{"result": [{"type": "choices", '
                    '"value": {"choices": ["a", "b"]}}]}]}]', "several labels: a, b"),
         ("a.csv", b"\xff\xfe\x00", "neither a table"),
+        ("a.csv", "item_id,label,revision\nx,glass," + "9" * 5000, "neither a table"),
+        ("a.json", '[{"data": {"revision": ' + "9" * 5000 + "}}]", "neither a table"),
+        ("a.json", r'[{"data": {"item_id": "\ud800"}, "annotations": [{"result": [{"type": "choices", '
+                   r'"value": {"choices": ["a"]}}]}]}]', "names no item"),
     ],
 )  # fmt: skip
 def test_a_file_that_is_none_is_told(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from broker_fixtures import wait_until
 from fakebin import BATTERY, GLASS, ITEM, LABELS, Bin, quiet_reporter
@@ -20,8 +21,9 @@ from edge.adapters.shadowing import FILE, MOST_BEGUN, Candidate, Shadowing
 from edge.decision import Policy, decide
 from edge.errors import ModelError
 from edge.model import Decision, Phase, Prediction, Problem
+from edge.novelty import Novelty, Statistics
 from edge.shadow import Comparison, Limits, Result, judged
-from edge.testing import FakeClassifier, FakeClock, prediction_for
+from edge.testing import FakeClassifier, FakeClock, blank_frame, prediction_for
 
 LIMITS = Limits(items=20, hours=24.0, slower=1.5, more_abstentions=0.1)
 POLICY = Policy(LABELS, {"glass": "recycling", "battery": "hazard"}, default="landfill")
@@ -98,6 +100,7 @@ class World:
     store: ModelStore
     answers: list[Prediction | ModelError] = field(default_factory=lambda: [GLASS])
     broken: str = ""
+    policy: Policy = POLICY
     opened: list[FakeClassifier] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -109,7 +112,7 @@ class World:
             raise ModelError(self.broken)
         assert folder.name == PACKAGE
         self.opened.append(FakeClassifier(self.answers))
-        return Candidate(self.opened[-1], POLICY, margin=0.25)
+        return Candidate(self.opened[-1], self.policy, margin=0.25)
 
     def shadowing(self, *, take: bool = False, against: str = RUNS) -> Shadowing:
         return Shadowing(
@@ -174,6 +177,18 @@ def test_it_sees_what_the_bin_saw_and_moves_nothing(world: World) -> None:
         assert (beside.comparison.items, beside.comparison.same_label) == (3, 0)
 
 
+def test_both_look_at_the_same_picture_in_the_same_lay(world: World) -> None:
+    with closing(world.shadowing()) as beside:
+        begun(beside, world)
+        frames = [blank_frame(i / 10) for i in range(len(ITEM) + 1)]
+        frames[4].rgb[0, 0] = 255
+        bin_ = Bin([*ITEM, Phase.EMPTY], observers=[beside], seen=frames)
+        bin_.run()
+        until(lambda: bool(world.opened[0].pictures))
+    assert np.array_equal(world.opened[0].pictures[0], bin_.asked.pictures[2])
+    assert bin_.asked.pictures[2].max() == 255
+
+
 def test_while_something_lies_on_the_tray_it_waits(world: World) -> None:
     with closing(world.shadowing()) as beside:
         begun(beside, world)
@@ -219,6 +234,17 @@ def test_one_that_cannot_be_opened_is_put_back_and_said(world: World) -> None:
     (warning,) = told.state.warnings
     assert warning.problem is Problem.MODEL_PUT_BACK
     assert "tiny-2 was put back (model.tflite: cannot be loaded); shipped runs" in warning.message
+
+
+def test_one_whose_files_do_not_fit_each_other_is_put_back_and_said(world: World) -> None:
+    world.answers = [replace(GLASS, embedding=np.ones(3, np.float32))]
+    world.policy = replace(POLICY, novelty=Novelty(Statistics(np.eye(4, 2, dtype=np.float32)), 0.5))
+    with closing(world.shadowing()) as beside:
+        begun(beside, world)
+        sort(beside, 1)
+        until(lambda: world.store.candidate() is None)
+        assert world.opened[0].closed
+    assert "statistics are of 4 features" in world.store.rejected()[PACKAGE]
 
 
 def test_one_that_fails_on_an_item_is_put_back_and_the_item_was_sorted(world: World) -> None:

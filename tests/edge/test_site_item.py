@@ -49,6 +49,7 @@ def test_unknown_keys_are_ignored_and_the_embedding_can_be_left_out() -> None:
         {"schema": 2},
         {"item_id": "../../etc/passwd"},
         {"item_id": "a__b"},
+        {"bin_id": "../../lobby"},
         {"day": "yesterday"},
         {"usefulness": 2},
         {"why": ["because"]},

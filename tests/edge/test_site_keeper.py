@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event
@@ -10,6 +14,7 @@ import numpy as np
 import pytest
 from site_items import opened
 
+from edge.adapters.site_folder import LOCK
 from edge.adapters.site_keeper import KeeperSettings, SiteKeeper
 from edge.adapters.site_store import SiteStore
 from edge.errors import SiteError
@@ -59,3 +64,30 @@ def test_the_loop_does_not_wait_long_for_a_slow_disk(tmp_path: Path, monkeypatch
         kept.keep(blank_frame(), BOX, SEEN, "cup")
     go_on.set()
     kept.close()
+
+
+STOPPED = """
+import sys
+from pathlib import Path
+from test_site_keeper import *
+
+store = opened(Path(sys.argv[1]))
+kept = keeper(store, within_s=0.05)
+try:
+    kept.keep(blank_frame(), BOX, SEEN, "cup")
+except SiteError as error:
+    print(error)
+kept.close()
+"""
+
+
+def test_a_folder_that_does_not_answer_keeps_no_bin_from_its_end(tmp_path: Path) -> None:
+    folder = tmp_path / "captures"
+    folder.mkdir()
+    paths = os.pathsep.join((str(Path(__file__).parent), *sys.path))
+    with (folder / LOCK).open("w") as other_program:
+        fcntl.flock(other_program, fcntl.LOCK_EX)
+        command = [sys.executable, "-c", STOPPED, str(folder)]
+        environ = {**os.environ, "PYTHONPATH": paths}
+        done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=True)
+    assert "took too long" in done.stdout

@@ -20,6 +20,7 @@ from site_items import JPEG, opened, site_item, taken
 from small_disk import fill, mounted
 
 from edge.adapters.site_folder import HEADROOM
+from edge.adapters.site_store import SiteStore
 from edge.errors import SiteConflictError, SiteError, SiteItemMissingError
 
 AT = "2026-11-26T10:00:00.000Z"
@@ -271,13 +272,31 @@ def test_a_sidecar_that_cannot_be_read_takes_room_and_is_left_alone(tmp_path: Pa
     again.close()
 
 
+def test_one_of_which_nothing_is_left_but_a_damaged_sidecar_is_in_nobodys_way(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    for number in range(4):
+        store.add(site_item(number), JPEG)
+    for number in (0, 1):
+        (tmp_path / "2026-11-26" / f"{site_item(number).item_id}.json").write_bytes(b"{")
+        (tmp_path / "2026-11-26" / f"{site_item(number).item_id}.jpg").unlink()
+    with pytest.raises(SiteItemMissingError):
+        store.get(site_item(1).item_id)
+    store.close()
+    small = opened(tmp_path, max_bytes=1)
+    small.tend()  # the oldest goes first
+    assert [item.item_id for item in small.items()] == []
+    small.close()
+
+
 def test_files_of_other_people_are_left_alone(tmp_path: Path) -> None:
-    theirs = [tmp_path / "2026-11-26" / name for name in ("holiday.jpg", "list.json", ".hidden")]
+    not_text = [os.fsdecode(b"caf\xe9" + suffix) for suffix in (b".json", b".jpg")]
+    names = ("holiday.jpg", "list.json", ".hidden", "my list.json", "my list.jpg", *not_text)
+    theirs = [tmp_path / "2026-11-26" / name for name in names]
     theirs[0].parent.mkdir()
     for path in theirs:
         path.write_bytes(b"{}")
     store = opened(tmp_path)
-    assert store.counts().total == 0
+    assert (store.counts().total, store.counts().bytes) == (0, 0)
     store.add(site_item(1), JPEG)
     store.remove(site_item(1).item_id)
     store.close()
@@ -371,6 +390,53 @@ def test_what_an_administrator_writes_stays_the_bins_own(tmp_path: Path) -> None
     owners = {(path.stat().st_uid, path.stat().st_gid) for path in home.rglob("*")}
     store.close()
     assert owners == {(12345, 12346)}, "SQLite's own files, too"
+
+
+ITEM = site_item(1).item_id
+
+
+@pytest.mark.parametrize("name", [".lock", "index.db", f"2026-11-26/.{ITEM}.json.part"])
+def test_no_link_leads_out_of_the_folder(tmp_path: Path, name: str) -> None:
+    folder, secret = tmp_path / "captures", tmp_path / "secret"
+    store = opened(folder)
+    store.add(site_item(1), JPEG)
+    secret.write_text("not the bin's")
+    if os.geteuid() == 0:
+        os.chown(folder, 12345, 12346)
+    before = secret.stat()
+    (folder / name).unlink(missing_ok=True)
+    (folder / name).symlink_to(secret)
+    with pytest.raises(SiteError, match="symbolic link"):
+        (opened(folder) if name == "index.db" else store).label(site_item(1).item_id, "glass", "import", AT, 0)
+    store.close()
+    assert secret.read_text() == "not the bin's"
+    assert (secret.stat().st_uid, secret.stat().st_gid) == (before.st_uid, before.st_gid)
+
+
+def all_pictures(store: SiteStore) -> list[bytes]:
+    return [store.picture(item.item_id) for item in store.items()]
+
+
+@pytest.mark.parametrize("name", ["2026-11-26", f"2026-11-26/{ITEM}.jpg", f"2026-11-26/{ITEM}.json"])
+def test_nothing_is_read_through_a_link(tmp_path: Path, name: str) -> None:
+    """Else whoever had taken over the service had root copy any file onto the next stick."""
+    store, place = opened(tmp_path / "captures"), tmp_path / "captures" / name
+    store.add(site_item(1), JPEG)
+    place.symlink_to(place.rename(tmp_path / "elsewhere"))
+    with pytest.raises(SiteError, match="symbolic link"):
+        all_pictures(store)
+    store.close()
+
+
+@pytest.mark.parametrize("name", [f"2026-11-26/{ITEM}.jpg", f"2026-11-26/{ITEM}.json"])
+def test_no_pipe_is_waited_for(tmp_path: Path, name: str) -> None:
+    store, place = opened(tmp_path / "captures"), tmp_path / "captures" / name
+    store.add(site_item(1), JPEG)
+    place.unlink()
+    os.mkfifo(place)
+    with pytest.raises(SiteError, match="not a file"):
+        all_pictures(store)
+    store.close()
 
 
 @pytest.mark.parametrize("work", ["add", "evict", "label", "remove"])

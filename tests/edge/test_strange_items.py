@@ -47,11 +47,16 @@ enabled = false
 """
 
 
+def write_strange_model(folder: Path, statistics: bytes = _STATISTICS) -> None:
+    """A model that tells unknown things."""
+    unknown = Unknown(sha256=hashlib.sha256(statistics).hexdigest(), threshold=0.5)
+    write_tiny_model(folder, unknown=unknown)
+    (folder / unknown.file).write_bytes(statistics)
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    unknown = Unknown(sha256=hashlib.sha256(_STATISTICS).hexdigest(), threshold=0.5)
-    write_tiny_model(tmp_path / "model", unknown=unknown)
-    (tmp_path / "model" / unknown.file).write_bytes(_STATISTICS)
+    write_strange_model(tmp_path / "model")
     for label in ("plastic", "battery"):
         Image.fromarray(np.full((SIDE_PX, SIDE_PX, 3), COLOURS[label], np.uint8)).save(tmp_path / f"{label}.png")
     return tmp_path
@@ -84,3 +89,13 @@ def test_check_config_misses_the_statistics(folder: Path, capsys: pytest.Capture
 
     assert main(["check-config", "--config", str(folder / "config.toml")]) == 4
     assert "unknown.npz: No such file or directory" in capsys.readouterr().err
+
+
+def test_statistics_of_another_model_are_said_before_the_first_item(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_strange_model(folder / "model", novelty.to_bytes(Statistics(np.eye(4, 2, dtype=np.float32))))
+    (folder / "config.toml").write_text(_CONFIG.format(policy=""))
+
+    assert main(["run", "--config", str(folder / "config.toml")]) == 4
+    assert "of 4 features, the model gives 12" in capsys.readouterr().err

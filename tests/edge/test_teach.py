@@ -74,6 +74,17 @@ def test_labels_that_are_mixed_up_are_objected_to(shift: float, seed: int) -> No
     assert "mixed up" in str(learn(bank(), mixed, LABELS, ROUTES, 1.0).objection)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_lesson_that_costs_what_the_model_knew_is_objected_to(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that looks like the bank's own things is called something else here, by everybody, always."""
+    seen = site(0.0, 20, seed=seed)
+    contrary = Examples(seen.features, (seen.truth + 1) % 3, seen.moments)
+    monkeypatch.setattr("edge.lesson.STRENGTHS", (30.0,))
+    lesson = learn(bank(), contrary, LABELS, ROUTES, 1.0)
+    assert lesson.site.labels_after.right > lesson.site.labels_before.right, "for the site it would be better"
+    assert "it forgets too much of what the model knew" in str(lesson.objection)
+
+
 def test_one_label_alone_is_objected_to() -> None:
     seen = site(3.0, 10)
     alone = seen.of(seen.truth == 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import tarfile
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from modelrepo import Publisher, Server, bin_settings, head_for, serving, store_
 from small_disk import fill, mounted
 from tinymodel import COLOURS
 
+from convert.signing import KeyFolder
 from edge import chosen, fittings, manifest, updater
 from edge.adapters.archive import unpack
 from edge.adapters.arrivals import Arrivals
@@ -137,6 +139,22 @@ def test_a_rotated_key_is_followed(world: World, role: str) -> None:
     assert "tiny-colours-3.0 is ready" in world.update()
 
 
+@pytest.mark.parametrize("role", ["root", "targets", "snapshot", "timestamp"])
+def test_a_rotation_that_was_stopped_halfway_is_finished_by_a_refresh(
+    world: World, monkeypatch: pytest.MonkeyPatch, role: str
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    world.publisher.add("2.0")
+    with monkeypatch.context() as patch:
+        patch.setattr(KeyFolder, "replace", stop)
+        with pytest.raises(KeyboardInterrupt):
+            world.publisher.repository.rotate(role)
+    assert world.publisher.repository.refresh() == []
+    assert "tiny-colours-2.0 is ready" in world.update()
+
+
 def test_keys_rotated_while_the_bin_was_away_are_followed_one_by_one(world: World) -> None:
     for role in ("root", "timestamp", "root", "targets"):
         world.publisher.repository.rotate(role)
@@ -204,6 +222,15 @@ def test_a_head_that_was_kept_but_not_noted_is_not_kept_twice(world: World) -> N
     world.publisher.add_head(content)
     assert "head 0001 is ready" in world.update()
     assert list(heads_of(world.settings).numbers()) == ["0001"]
+
+
+def test_a_damaged_head_keeps_no_new_one_away(world: World) -> None:
+    content = head_for(world.settings.model.path)
+    heads = heads_of(world.settings)
+    heads.add(from_bytes(content))
+    (heads.folder / "0001.npz").write_bytes(b"damaged")
+    world.publisher.add_head(content)
+    assert "head 0002 is ready" in world.update()
 
 
 def test_a_head_with_a_label_that_goes_nowhere_or_of_others_is_refused(
@@ -492,6 +519,19 @@ def test_a_stick_that_is_not_there_is_said(tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
     settings = bin_settings(tmp_path / "bin", str(tmp_path / "stick"), publisher.root)
     with pytest.raises(UpdateError, match="plug the stick in and mount it"):
+        updater.update(settings)
+
+
+@pytest.mark.parametrize("part", ["metadata/timestamp.json", "metadata/2.root.json", "targets/*.tar"])
+def test_a_pipe_on_a_stick_is_refused_and_not_waited_for(tmp_path: Path, part: str) -> None:
+    publisher = Publisher(tmp_path / "publisher")
+    publisher.add("2.0")
+    (tmp_path / "bin").mkdir()
+    settings = bin_settings(tmp_path / "bin", str(publisher.files), publisher.root)
+    file = next(publisher.files.glob(part), publisher.files / part)
+    file.unlink(missing_ok=True)
+    os.mkfifo(file)
+    with pytest.raises(UpdateError, match="not a file"):
         updater.update(settings)
 
 

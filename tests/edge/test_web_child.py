@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import subprocess
@@ -13,7 +14,7 @@ from typing import cast
 import pytest
 from sample_event import sample_event
 
-from edge.adapters.web_child import MOST_AT_ONCE, MOST_COMMANDS, WATCHED_S, WebChild
+from edge.adapters.web_child import AGAIN_AFTER_S, MOST_AT_ONCE, MOST_COMMANDS, WATCHED_S, WebChild
 from edge.feed import LARGEST, Kind, Packet, pack, unpack
 from edge.model import Phase, Signal
 from edge.testing import FakeClock, blank_frame
@@ -119,6 +120,28 @@ def test_a_new_process_starts_with_nobody_looking_once_the_old_one_is_forgotten(
     assert len(line.processes) == 2
 
 
+def test_what_is_too_large_for_the_line_holds_up_nothing_that_comes_after_it(line: Line) -> None:
+    line.after(1)
+    line.child.reply("reload", b"x" * LARGEST)
+    line.child.reply("status", b"{}")
+    assert Kind.REPLY in line.after(1)
+
+
 def test_an_item_is_told_with_its_picture_whoever_looks(line: Line) -> None:
     line.child.handled(sample_event(), blank_frame())
     assert line.after(1) == [Kind.ITEM, Kind.SEEN]
+
+
+def test_without_a_file_handle_for_it_the_bin_goes_on_without_a_page_until_there_is_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = Line()
+
+    def refused(*_: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as short:
+        short.setattr(socket, "socketpair", refused)
+        made.child.saw(blank_frame(), EMPTY)
+    with closing(made.child):
+        assert Kind.SEEN in made.after(AGAIN_AFTER_S[1])

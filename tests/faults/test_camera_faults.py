@@ -148,10 +148,18 @@ def test_the_state_tells_a_frozen_camera_as_a_fault_and_a_black_one_as_a_warning
 
 def test_votes_from_before_the_camera_was_lost_do_not_count_for_what_lies_there_after() -> None:
     gone = Fault("camera", "unplugged", Problem.CAMERA_LOST)
-    before, after = [blank_frame(i / 10, f"before{i}") for i in range(3)], [blank_frame(60 + i / 10) for i in range(4)]
-    bin_ = Bin([Phase.EMPTY, Phase.SETTLED, Phase.SETTLED, *ITEM[2:]], seen=[*before, gone, *after])
+    clock = FakeClock(step_s=0.001)
+
+    def seen() -> Iterator[Frame | Fault]:
+        yield from (blank_frame(i / 10, f"before{i}") for i in range(3))
+        clock.sleep(60)
+        yield gone
+        yield from (blank_frame(60 + i / 10) for i in range(4))
+
+    bin_ = Bin([Phase.EMPTY, Phase.SETTLED, Phase.SETTLED, *ITEM[2:]], seen=seen(), clock=clock)
     (event,) = bin_.run()
     assert event.votes == 3
+    assert event.timing_ms.total < 10_000, "of the second item, too"
     assert len(bin_.asked.shapes) == 5, "two of the first item, three of the second"
 
 

@@ -17,7 +17,7 @@ from sample_event import sample_event
 
 from edge.adapters.sqlite_outbox import SqliteOutbox
 from edge.model import Outcome, Phase, Problem
-from edge.testing import FakeFlap, FakeOutbox
+from edge.testing import FakeClock, FakeFlap, FakeOutbox, FakePublisher
 
 MAX_BYTES = 10_000_000
 
@@ -93,3 +93,23 @@ def test_an_outcome_that_cannot_be_written_is_written_later() -> None:
     (event,) = bin_.run(should_stop=look)
     assert event.outcome is Outcome.SORTED
     assert not bin_.reporter.state.faults
+
+
+def test_a_full_disk_is_told_while_what_the_broker_has_cannot_be_taken_off_it_and_heals_without_an_item() -> None:
+    outbox, publisher = FakeOutbox(), FakePublisher()
+    bin_ = Bin([*ITEM, *[Phase.EMPTY] * 8], outbox=outbox, publisher=publisher, clock=FakeClock(step_s=0.3))
+    told: list[list[str]] = []
+
+    def look() -> bool:
+        told.append([fault.problem.value for fault in bin_.reporter.state.faults])
+        if len(told) == len(ITEM) + 2:
+            outbox.full = True
+            publisher.acknowledge(*(token for token, topic, _, _ in publisher.sent if topic == "event"))
+        outbox.full = outbox.full and len(told) < len(ITEM) + 5
+        return False
+
+    bin_.run(should_stop=look)
+    assert told[len(ITEM) + 3] == ["disk_failed"]
+    assert any(fault.problem is Problem.DISK_FAILED for state in bin_.states for fault in state.faults), "published"
+    assert not bin_.reporter.state.faults, "healed once the disk let it go"
+    assert outbox.stats().queued == 0

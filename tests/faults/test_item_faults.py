@@ -6,8 +6,9 @@ import pytest
 from fakebin import BATTERY, GLASS, ITEM, Bin
 from trayscene import Watcher, tray, with_item
 
-from edge.model import Box, Outcome, Phase, Signal
-from edge.testing import FakeFlap
+from edge.errors import TriggerError
+from edge.model import Box, Fault, FlapReport, Frame, Outcome, Phase, Problem, Signal
+from edge.testing import FakeFlap, blank_frame
 
 LYING = [*ITEM[:-1], *[Phase.SETTLED] * 60]
 
@@ -40,6 +41,51 @@ def test_a_servo_that_does_not_answer_is_told_and_tried_no_more_until_the_next_i
     assert told[len(LYING)] == ["flap_failed"]
     assert told[-1] == [], "healed by the move that worked"
     assert bin_.flap.moves == ["recycling"] * 2
+
+
+class StandsOpen(FakeFlap):
+    """The first move fails, and so does the way back to rest, at first."""
+
+    def __init__(self) -> None:
+        super().__init__(fails={1})
+        self.tries = 0
+
+    def sort(self, compartment: str) -> FlapReport:
+        report = super().sort(compartment)
+        self.at_rest = report.ok
+        return report
+
+    def rest(self) -> bool:
+        self.tries += 1
+        self.at_rest = self.tries > len(ITEM)
+        return self.at_rest
+
+
+def test_a_flap_that_stands_open_is_driven_to_rest_before_the_next_item_is_taken() -> None:
+    bin_ = Bin([*ITEM * 2, *[Phase.EMPTY] * 3, *ITEM], flap=StandsOpen())
+    outcomes, _ = told_by(bin_)
+    assert outcomes == [Outcome.FLAP_ERROR, Outcome.SORTED], "what was put down meanwhile fell unseen, or was taken"
+    assert bin_.flap.at_rest
+
+
+def test_an_item_that_came_while_the_camera_was_away_is_not_dropped_for_the_one_before_it() -> None:
+    seen: list[Frame | Fault] = [blank_frame(i / 10) for i in range(60)]
+    seen.insert(5, Fault("camera", "it is away", Problem.CAMERA_LOST))  # the flap drew too much
+    signals = [*ITEM[:-1], *[Phase.SETTLED] * 40, Phase.EMPTY, *ITEM]
+    bin_ = Bin(signals, answers=[GLASS, GLASS, GLASS, BATTERY], seen=seen)
+    outcomes, told = told_by(bin_)
+    assert outcomes == [Outcome.JAM, Outcome.SORTED]
+    assert ["jam"] in told
+    assert bin_.flap.moves == ["recycling", "hazard"]
+
+
+def test_the_next_item_that_was_put_down_before_the_tray_was_seen_empty_does_not_follow_the_one_before_it() -> None:
+    hurried = [*ITEM[:-1], *[Phase.MOVING] * 5, *[Phase.SETTLED] * 40, Phase.EMPTY, *ITEM]
+    bin_ = Bin(hurried, answers=[GLASS, GLASS, GLASS, BATTERY])
+    outcomes, told = told_by(bin_)
+    assert outcomes == [Outcome.JAM, Outcome.SORTED]
+    assert ["jam"] in told
+    assert bin_.flap.moves == ["recycling", "hazard"]
 
 
 def test_an_item_that_is_removed_during_the_vote_leaves_nothing_behind() -> None:
@@ -103,3 +149,19 @@ def test_an_item_that_is_taken_away_after_a_failed_drop_clears_the_bin() -> None
     bin_ = Bin([*ITEM[:-1], *[Phase.SETTLED] * 15, Phase.EMPTY, *ITEM])
     outcomes, _ = told_by(bin_)
     assert outcomes == [Outcome.SORTED, Outcome.SORTED], "the tray was seen empty after the second try"
+
+
+def test_a_light_barrier_that_cannot_be_read_voids_the_vote_is_told_and_recovers() -> None:
+    lost = TriggerError("GPIO17")
+    bin_ = Bin([*ITEM[:4], lost, lost, *ITEM[2:]], answers=[BATTERY, BATTERY, GLASS])
+    outcomes, told = told_by(bin_)
+    assert outcomes == [Outcome.SORTED]
+    assert told[5:8] == [["trigger_failed"], ["trigger_failed"], []]
+    assert bin_.flap.moves == ["recycling"], "by what lay there when it could be read again"
+
+
+def test_no_second_try_after_the_light_barrier_was_away() -> None:
+    bin_ = Bin([*ITEM[:-1], TriggerError("GPIO17"), *[Phase.SETTLED] * 30])
+    outcomes, _ = told_by(bin_)
+    assert outcomes == [Outcome.JAM]
+    assert bin_.flap.moves == ["recycling"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,11 @@ from edge import app, chosen, config, shadow
 from edge.adapters import shadowing
 from edge.adapters.model_keeper import FAILING_S, LOOK_EVERY_S, MOST_TRIALS, PROVEN_S, ModelKeeper
 from edge.adapters.model_store import ModelStore
-from edge.errors import ModelError
+from edge.config import Settings
+from edge.errors import CameraError, ModelError
 from edge.model import Fault, Problem
 from edge.model_choice import SHIPPED
+from edge.reload import Reload
 from edge.shadow import Result
 from edge.wire import parse_event
 
@@ -86,6 +89,29 @@ def test_nor_are_clean_ends(store: ModelStore) -> None:
         keeper = ModelKeeper(store)
         assert opened(keeper) == "tiny-2"
         keeper.ended()
+
+
+@pytest.fixture
+def settings(tmp_path: Path, store: ModelStore) -> Settings:
+    """Of a whole bin that is to run with tiny-2."""
+    pictures = coloured_pictures(tmp_path / "pictures", each=1)
+    text = config_text(write_tiny_model(tmp_path / "model"), pictures, 1, tmp_path, loop=True)
+    return config.parse(text, {"SMARTBIN_MQTT__ENABLED": "false"}, base=tmp_path)
+
+
+def test_nor_are_reloads(settings: Settings, store: ModelStore) -> None:
+    wanted = ["reload"] * (MOST_TRIALS + 1)
+    app.run(settings, {}, lambda: not wanted, reload=Reload(lambda: bool(wanted and wanted.pop()), lambda: settings))
+    assert (store.usable(), store.rejected()) == ("tiny-2", {})
+
+
+def test_nor_is_another_part_that_is_missing(settings: Settings, store: ModelStore) -> None:
+    assert settings.camera.path is not None
+    shutil.rmtree(settings.camera.path)
+    for _ in range(MOST_TRIALS + 1):
+        with pytest.raises(CameraError):
+            app.run(settings, {}, lambda: True)
+    assert (store.usable(), store.rejected()) == ("tiny-2", {})
 
 
 def test_one_that_fails_while_it_runs_is_put_back_but_not_for_one_bad_picture(store: ModelStore) -> None:

@@ -16,6 +16,7 @@ import pytest
 from bin_process import BinProcess, coloured_pictures, config_text, unique_events
 from broker_fixtures import Listener, Mosquitto, wait_until
 from fakebin import quiet_reporter
+from small_config import SMALL
 
 from edge import config
 from edge.errors import ConfigError
@@ -95,22 +96,7 @@ def test_parts_that_cannot_be_had_bring_the_old_ones_back(running: RunningBin) -
     running.wait_for(lambda state: not problems(state) and state["state"] == "ready")
 
 
-BASE = """
-[bin]
-id = "lobby"
-[camera]
-source = "opencv"
-[model]
-path = "."
-[flaps]
-driver = "mock"
-[compartments.all]
-labels = ["x"]
-default = true
-pin = 12
-[outbox]
-path = "outbox.db"
-"""
+BASE = SMALL + '[outbox]\npath = "outbox.db"\n'
 
 
 def settings(text: str = BASE) -> config.Settings:
@@ -149,6 +135,21 @@ def test_a_command_is_told_what_is_wrong_and_only_what_was_read_last_is_taken_ov
     assert reload.take() is None, "an item is on its way"
     assert reload.wanted(settings(), tells)
     assert reload.take() == settings()
+
+
+def test_of_a_file_of_mistakes_so_much_is_told_as_every_line_takes() -> None:
+    mistakes = ConfigError([f"config: table_{number}: unknown key" for number in range(10_000)])
+
+    def load() -> config.Settings:
+        raise mistakes
+
+    reload, tells = Reload(lambda: False, load), quiet_reporter()
+    trouble = reload.ask(settings(), tells)
+    assert trouble is not None
+    (warning,) = tells.state.warnings
+    for told in (trouble, warning.message):
+        assert told.startswith("config: table_0: unknown key") and "`smartbin check-config` tells all" in told
+        assert len(told) < 20_000
 
 
 def test_a_good_file_heals_what_a_bad_one_left() -> None:

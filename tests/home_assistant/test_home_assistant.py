@@ -157,6 +157,7 @@ def expected(truth: dict[str, Any]) -> dict[str, str]:
         "sensor.e2e_last_item": truth["last"]["label"],
         "sensor.e2e_confidence": str(round(100 * truth["last"]["confidence"], 1)),
         "sensor.e2e_items": str(truth["items"]),
+        "sensor.e2e_corrections": str(truth["corrections"]),
         "sensor.e2e_events_waiting": str(truth["queued"]),
         "sensor.e2e_processor_temperature": "unknown" if temperature is None else str(temperature),
         "sensor.e2e_fill_of_hazard": "unknown",

@@ -15,6 +15,8 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
+from edge.adapters.broker_settings import leave
+
 EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "mosquitto"
 SCRIPT = EXAMPLES / "make-certificates.sh"
 INSTALLED = "/etc/mosquitto/smart-bin"
@@ -127,5 +129,4 @@ def visit(
         assert visitor.answered.wait(WITHIN_S)
         yield visitor
     finally:
-        client.disconnect()
-        client.loop_stop()
+        leave(client)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
@@ -81,6 +82,20 @@ def test_no_certificate_a_strange_one_and_a_revoked_one_are_refused(
     assert refused_at_the_door(broker, tmp_path, "lobby-1")
     assert refused_at_the_door(broker, broker.folder, "stolen")
     assert not refused_at_the_door(broker, broker.folder, "lobby-1")
+
+
+def test_what_a_stolen_bin_is_revoked_by_is_not_overwritten(tmp_path: Path) -> None:
+    """Its key was moved to the bin, or away as the script says; the next certificate of that name is another."""
+    folder = certificates(tmp_path / "pki", "ca", "bin lobby-1")
+    stolen = (folder / "lobby-1.crt").read_bytes()
+    (folder / "lobby-1.key").unlink()
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        certificates(folder, "bin lobby-1")
+    assert b"lobby-1.crt is there already; revoke what it is of" in refused.value.stderr
+    assert (folder / "lobby-1.crt").read_bytes() == stolen
+    certificates(folder, "revoke lobby-1")
+    (folder / "lobby-1.crt").unlink()
+    certificates(folder, "bin lobby-1", "revoke lobby-1")
 
 
 @failing_tls

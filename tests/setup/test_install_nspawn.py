@@ -92,10 +92,11 @@ def mounts(bundle: Path, own_config: Path, pictures: Path, tiny_model: Path, pub
 
 @pytest.fixture(scope="module")
 def container(rootfs: Path, mounts: dict[Path, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
-    """Booted, with a configuration that the user wrote, and `./setup.sh install` run once."""
+    """Booted, with a configuration that the user wrote, and `./setup.sh install` run once by a root with umask 077."""
     with Card(rootfs, tmp_path_factory.mktemp("card")) as card, Container(card, mounts) as booted:
         booted.check("install", "-D", "-m", "0644", "/given/config.toml", CONFIG)
-        booted.check("/src/setup.sh", "install")
+        booted.check("sh", "-ec", "groupadd smart-bin; useradd --groups smart-bin admin")  # who reads the configuration
+        booted.check("sh", "-c", "umask 077; exec /src/setup.sh install")
         yield booted
 
 
@@ -155,6 +156,31 @@ def test_killed_it_comes_back_and_as_soon_the_next_time(container: Container) ->
     kill(container)
     # Bookworm's systemd does not tell; there the pause never grows
     assert container.show("smart-bin", "RestartUSecNext") in ("", "5s")
+
+
+def test_what_it_may_take_is_bounded_and_so_is_the_journal(container: Container) -> None:
+    limits = {key: container.show("smart-bin", key) for key in ("MemoryMax", "TasksMax", "CPUQuotaPerSecUSec")}
+    assert (limits["MemoryMax"], limits["TasksMax"]) == (str(512 * 2**20), "128")
+    assert float(limits["CPUQuotaPerSecUSec"].removesuffix("s")) == 3.5
+    assert "SystemMaxUse=64M" in container.check("systemd-analyze", "cat-config", "systemd/journald.conf").splitlines()
+
+
+def test_a_program_that_hangs_is_ended_by_the_watchdog_and_started_again(container: Container) -> None:
+    """With a shorter period than the unit's 30 s; the drop-in is gone afterwards."""
+    drop_in = "/run/systemd/system/smart-bin.service.d/shorter.conf"
+    container.check(
+        "sh", "-ec", f"mkdir -p {drop_in.rpartition('/')[0]}; printf '[Service]\nWatchdogSec=5\n' >{drop_in}"
+    )
+    container.check("sh", "-ec", "systemctl daemon-reload; systemctl restart smart-bin")
+    hung, told = container.show("smart-bin", "MainPID"), len(events(container))
+    container.check("systemctl", "kill", "-s", "STOP", "--kill-whom=main", "smart-bin")
+    wait_until(lambda: container.show("smart-bin", "MainPID") not in ("0", hung), 60)
+    wait_until(lambda: container.show("smart-bin", "ActiveState") == "active", 60)
+    assert "watchdog" in container.check("journalctl", "-u", "smart-bin", "-o", "cat", "-n", "30").lower()
+    wait_until(lambda: len(events(container)) > told, 60)
+    numbers = [event["seq"] for event in events(container)]
+    assert numbers == list(range(1, len(numbers) + 1))
+    container.check("sh", "-ec", f"rm {drop_in}; systemctl daemon-reload; systemctl restart smart-bin")
 
 
 def test_stopped_it_ends_cleanly_and_soon(container: Container) -> None:
@@ -292,26 +318,62 @@ def test_a_tampered_stick_is_refused_and_the_bin_sorts_on(container: Container, 
     container.check("cp", "/given/config.toml", CONFIG)
 
 
+def test_two_of_them_at_once_do_not_meet(container: Container) -> None:
+    for command in ("install", "uninstall"):
+        second = container.run("flock", "/run/smart-bin-setup.lock", "/src/setup.sh", command)
+        assert "another setup.sh installs or removes" in second.stderr
+    assert container.show("smart-bin", "ActiveState") == "active"
+
+
 def test_second_install_and_uninstall(container: Container) -> None:
     version = container.check("readlink", "/opt/smart-bin/current")
-    container.check("/src/setup.sh", "install")
+    container.check("cp", "-R", "/tiny-model", "/opt/smart-bin/models/own")
+    # a folder in which anybody may have put a module of Python's
+    container.check("sh", "-ec", "mkdir /here; echo 'raise SystemExit(\"led astray\")' >/here/pip.py")
+    container.check("sh", "-ec", "cd /here; /src/setup.sh install")
     assert container.show("smart-bin", "ActiveState") == "active"
     assert container.check("readlink", "/opt/smart-bin/current") != version
+    assert container.run("diff", "-r", "/tiny-model", "/opt/smart-bin/models/own").returncode == 0, (
+        "perhaps it is in use"
+    )
     assert version not in container.check("ls", "/opt/smart-bin").split()
     assert container.run("cmp", "/given/config.toml", CONFIG).returncode == 0
+    # a look for newer models that is under way, and takes long
+    drop_in = "/run/systemd/system/smart-bin-update.service.d"
+    long = "[Service]\nExecStart=\nExecStart=/bin/sleep 600\n"
+    container.check("sh", "-ec", f"mkdir {drop_in}; printf '{long}' >{drop_in}/long.conf; systemctl daemon-reload")
+    container.check("systemctl", "start", "--no-block", "smart-bin-update")
+    wait_until(lambda: container.show("smart-bin-update", "ActiveState") == "activating", 30)
+    override = "/etc/systemd/system/smart-bin.service.d/override.conf"
+    container.check("install", "-D", "/dev/null", override)  # as `systemctl edit` makes it
     container.check("/src/setup.sh", "uninstall")
+    container.check("test", "-f", override)
+    assert container.show("smart-bin-update", "ActiveState") in ("inactive", "failed"), "it was ended"
     assert container.show("smart-bin", "LoadState") == "not-found"
     assert container.show("smart-bin-update.timer", "LoadState") == "not-found"
     assert container.run("ls", "/opt/smart-bin", "/usr/local/bin/smartbin").returncode != 0
     container.check("test", "-f", CONFIG)
     container.check("test", "-f", "/var/lib/smart-bin/outbox.db")
+    container.check("test", "-f", "/var/log/smart-bin-setup.log")
     container.check("/src/setup.sh", "uninstall")  # once more is fine
+    container.check("sh", "-ec", f"mv {CONFIG} /root/; ln -s /disk/config.toml {CONFIG}")
+    assert container.run("/src/setup.sh", "install").returncode != 0, "the disk with the configuration is not there"
+    assert container.check("readlink", CONFIG) == "/disk/config.toml", "it is kept as it is"
+    container.check("mv", "/root/config.toml", CONFIG)
     assert "say --yes too" in container.run("/src/setup.sh", "uninstall", "--purge").stderr
     container.check("test", "-f", CONFIG)
+    container.check("mount", "-t", "tmpfs", "tmpfs", "/var/lib/smart-bin")  # a disk of its own, see docs/READ-ONLY.md
+    container.check("sh", "-ec", "touch /var/lib/smart-bin/.kept; /src/setup.sh uninstall --purge --yes")
+    assert container.check("ls", "-A", "/var/lib/smart-bin") == ""
+    container.check("umount", "/var/lib/smart-bin")
     container.check("/src/setup.sh", "uninstall", "--purge", "--yes")
+    assert container.run("ls", override).returncode != 0
     assert container.run("ls", "/etc/smart-bin").returncode != 0
     assert container.run("ls", "/var/lib/smart-bin").returncode != 0
     assert container.run("id", "smart-bin").returncode != 0
+    assert container.run("getent", "group", "smart-bin").returncode != 0
+    assert container.run("ls", "/var/log/smart-bin-setup.log").returncode != 0
+    container.check("id", "admin")
 
 
 def test_the_bundle_has_the_packages_of_every_pi(bundle: Path) -> None:

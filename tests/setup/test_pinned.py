@@ -28,3 +28,4 @@ def test_every_dependency_is_pinned_with_a_hash(path: Path) -> None:
         assert wanted.name in pinned, f"{wanted.name}: {AGAIN}"
         assert wanted.specifier.contains(pinned[wanted.name]), f"{wanted}: {AGAIN}"
     assert "numpy" not in pinned, "apt's, beside which OpenCV and picamera2 are built"
+    assert not {"tensorflow", "tensorflow-cpu", "keras", "torch"} & set(pinned), "a Pi trains nothing"

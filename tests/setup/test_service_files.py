@@ -58,7 +58,7 @@ def test_camera_and_pins_stay_in_reach() -> None:
 
 def test_a_leak_or_a_flood_of_lines_is_bounded() -> None:
     keys = {line.partition("=")[0] for line in unit_lines()}
-    assert keys >= {"MemoryMax", "TasksMax", "CPUWeight", "LogRateLimitBurst", "LogRateLimitIntervalSec"}
+    assert keys >= {"MemoryMax", "TasksMax", "CPUWeight", "CPUQuota", "LogRateLimitBurst", "LogRateLimitIntervalSec"}
     # either would let a leak crawl on instead of ending it
     assert "MemoryHigh" not in keys
     assert "MemorySwapMax=0" in unit_lines()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -25,6 +26,7 @@ case "$*" in
 esac
 """
 FAKE_PIP = """#!/bin/bash
+[[ $* != --version ]] || exit 0
 echo "pip $*" >> "$CALLS"
 echo "what pip prints"
 [[ -z ${PIP_FAILS:-} ]]
@@ -75,14 +77,17 @@ class Sandbox:
             (self._fakes / name).write_text(text)
             (self._fakes / name).chmod(0o755)
 
-    def setup(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run ./setup.sh without a terminal."""
+    def setup(
+        self, *arguments: str, told: int = subprocess.PIPE, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run ./setup.sh without a terminal. told: where what it says goes."""
         own = {"PATH": f"{self._fakes}:/usr/bin:/bin", "CALLS": str(self._calls), "FAKES": str(self._fakes)}
         return subprocess.run(
             [self.checkout / "setup.sh", *arguments],
             env={**own, "HOME": str(self.checkout), **environment},
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=told,
+            stderr=told,
             text=True,
             check=False,
             timeout=60,
@@ -140,6 +145,13 @@ def test_dry_run_of_install_names_what_matters(sandbox: Sandbox) -> None:
     assert "tensorflow" not in said.lower()
 
 
+def test_a_purge_takes_its_own_log_along_last_of_all(sandbox: Sandbox) -> None:
+    log = "/var/log/smart-bin-setup.log"
+    said = sandbox.setup("--dry-run", "uninstall", "--purge").stdout
+    assert said.endswith(f"==> Deleting {log}\n      rm -f {log}\n")
+    assert log not in sandbox.setup("--dry-run", "uninstall").stdout
+
+
 def test_demo_installs_only_the_desktop_extra_and_passes_arguments_on(sandbox: Sandbox) -> None:
     done = sandbox.setup("demo", "--plain", "--images", "my holiday")
     assert done.returncode == 0, done.stderr
@@ -157,6 +169,17 @@ def test_second_run_installs_nothing_until_pyproject_changes(sandbox: Sandbox) -
         file.write("# changed\n")
     sandbox.setup("demo")
     assert len(sandbox.calls("pip")) == 2
+
+
+def test_a_checkout_that_was_moved_gets_a_new_environment(sandbox: Sandbox) -> None:
+    sandbox.setup("demo")
+    sandbox.checkout = sandbox.checkout.rename(sandbox.checkout.with_name("moved"))
+    pip = sandbox.checkout / ".venv" / "bin" / "pip"
+    # what `python -m venv` writes names the folder that it was called in
+    pip.write_text(pip.read_text().replace("#!/bin/bash", "#!/where/it/was/.venv/bin/python"))
+    done = sandbox.setup("demo", "--plain")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("this is smartbin demo --plain\n")
 
 
 def test_failure_shows_the_end_of_the_log_and_is_tried_again(sandbox: Sandbox) -> None:
@@ -200,6 +223,84 @@ def test_tests_run_even_where_apt_fails_and_their_failure_is_the_result(sandbox:
     failed = sandbox.setup("test", CHECKS_FAIL="1")
     assert failed.returncode != 0
     assert "That took" in failed.stdout
+
+
+def script_with(sandbox: Sandbox, ending: str) -> None:
+    """setup.sh's functions, and this instead of its last line; what it installs would be in the checkout."""
+    script = sandbox.checkout / "setup.sh"
+    text = script.read_text().replace("PREFIX=/opt/smart-bin", f"PREFIX={sandbox.checkout}/opt")
+    text = text.replace("/etc/systemd/system", f"{sandbox.checkout}/units")
+    script.write_text(text.replace('\nmain "$@"\n', ending))
+
+
+GO_BACK = """
+use_slot() { :; }
+install_unit() { step "Installing the unit" true; }
+systemctl() { eval "$MEANWHILE"; echo "systemctl $*" >>"$CALLS"; }
+SLOT=b FALLBACK=a
+trap clean_up EXIT
+say "Stopping"
+exit 1
+"""
+
+
+@pytest.mark.parametrize("meanwhile", ["", "kill -INT $$", "kill -HUP $$; kill -TERM $$"])
+def test_the_version_before_comes_back_whatever_becomes_of_the_terminal(sandbox: Sandbox, meanwhile: str) -> None:
+    """Nobody reads any more, and somebody hangs up or presses Ctrl-C again while it goes back."""
+    script_with(sandbox, GO_BACK)
+    read, write = os.pipe()
+    os.close(read)
+    sandbox.setup(MEANWHILE=meanwhile, told=write)
+    os.close(write)
+    assert sandbox.calls("systemctl") == ["restart smart-bin"]
+
+
+CUT = """
+install() { : >"${@: -1}"; kill -KILL $$; }
+install_unit a
+"""
+
+
+def test_a_power_cut_while_a_unit_is_written_leaves_the_one_before(sandbox: Sandbox) -> None:
+    unit = sandbox.checkout / "units" / "smart-bin.service"
+    unit.parent.mkdir()
+    unit.write_text("before")
+    script_with(sandbox, CUT)
+    assert sandbox.setup().returncode == -signal.SIGKILL
+    assert unit.read_text() == "before"
+
+
+def test_all_of_an_installation_is_on_the_disk_when_it_says_so(sandbox: Sandbox) -> None:
+    said = sandbox.setup("--dry-run", "install").stdout
+    assert said.index("systemctl enable") < said.rindex("      sync\n")
+
+
+def test_a_bundle_that_is_made_again_has_nothing_of_the_one_before(sandbox: Sandbox) -> None:
+    for name in ("edge", "convert", "models", "systemd", "docs"):
+        (sandbox.checkout / name).mkdir()
+    for name in ("README.md", "LICENSE", "edge/old.py", "edge/new.py"):
+        (sandbox.checkout / name).touch()
+    fetch = sandbox.checkout / "systemd" / "fetch-wheels.sh"
+    fetch.write_text("#!/bin/sh\n")
+    fetch.chmod(0o755)
+    target = sandbox.checkout.parent / "stick"
+    assert sandbox.setup("bundle", str(target)).returncode == 0
+    (sandbox.checkout / "edge" / "old.py").unlink()
+    assert sandbox.setup("bundle", str(target)).returncode == 0
+    assert [path.name for path in (target / "edge").iterdir()] == ["new.py"]
+    sandbox.checkout = target
+    assert "name another one" in sandbox.setup("bundle", str(target)).stderr
+    assert (target / "edge" / "new.py").exists()
+
+
+def test_nothing_is_installed_from_where_it_is_installed_to(sandbox: Sandbox) -> None:
+    """`uninstall` would remove the checkout, and all that is in it."""
+    script = sandbox.checkout / "setup.sh"
+    script.write_text(script.read_text().replace("PREFIX=/opt/smart-bin", f"PREFIX={sandbox.checkout}"))
+    for command in ("install", "uninstall"):
+        done = sandbox.setup("--dry-run", command)
+        assert done.returncode == 1
+        assert "copy this folder to another place" in done.stderr
 
 
 @pytest.mark.skipif(shutil.which("prometheus", path="/usr/bin:/bin") is not None, reason="prometheus is installed")

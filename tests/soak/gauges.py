@@ -39,8 +39,10 @@ def settled(readings: Sequence[Reading], warm_up: float = 0.2) -> Sequence[Readi
     return [reading for reading in readings if reading.items >= warm_up * last]
 
 
-def growth(readings: Sequence[Reading]) -> float:
-    """Of memory, from the median of the first quarter of the readings to that of the last, as a share. Needs four."""
+def growth(readings: Sequence[Reading], name: str = "memory_kb") -> float:
+    """Of one gauge, from the median of the first quarter of readings to that of the last, as a share. Needs four."""
     quarter = len(readings) // 4
-    first, last = (statistics.median(r.memory_kb for r in part) for part in (readings[:quarter], readings[-quarter:]))
-    return last / first - 1
+    first, last = (
+        statistics.median(getattr(r, name) for r in part) for part in (readings[:quarter], readings[-quarter:])
+    )
+    return float(last / first - 1)

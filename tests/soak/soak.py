@@ -2,10 +2,12 @@
 
     python tests/soak/soak.py --hours 1 --seed 7          (make soak HOURS=1)
     python tests/soak/soak.py --items 3000 --kills        (kill -9 of the bin, and more of the broker)
+    python tests/soak/soak.py --items 3000 --model models/garbage10-efficientnet-lite2
 
 The real `smartbin run` with a real Mosquitto and a real subscriber: replayed pictures, a tiny model, flaps in memory.
 Every few seconds one of mishaps.py, by chance. At the end: has every item exactly one event at the subscriber, has
-every movement of a flap its event, and did memory, descriptors and threads stay as they were? Exit code 1 where not.
+every movement of a flap its event, did the bin never hang, and did memory, descriptors and threads stay as they were?
+Exit code 1 where not.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import argparse
 import math
 import random
 import re
+import shutil
 import sys
 import tempfile
 import time
@@ -44,6 +47,7 @@ LOOK_EVERY_S = 2.0
 # half of the time the bin, often the broker
 KILLING: tuple[Mishap, ...] = (*GENTLE, *(broker_killed,) * 2, *(bin_killed,) * 8)
 MOST_GROWTH = 0.01
+MOST_STILL_S = 300.0  # a pause whose end was refused lasts until the next commands; what hangs lasts for ever
 
 
 @dataclass
@@ -58,6 +62,7 @@ class Result:
     mishaps: Counter[str] = field(default_factory=Counter)
     readings: list[gauges.Reading] = field(default_factory=list)
     most_waiting: int = 0
+    longest_still_s: float = 0.0
     took_s: float = 0.0
 
     @property
@@ -67,18 +72,22 @@ class Result:
 
 
 class Soak:
-    """One bin and its broker in a folder."""
+    """One bin and its broker in a folder. model: a folder of which it gets a copy, instead of a tiny one."""
 
-    def __init__(self, folder: Path, seed: int, *, kills: bool = False, every_s: float = 8.0) -> None:
+    def __init__(
+        self, folder: Path, seed: int, *, kills: bool = False, every_s: float = 8.0, model: Path | None = None
+    ) -> None:
         self._random = random.Random(seed)
         self._kills, self._every_s = kills, every_s
         self._broker = Mosquitto(str(PROGRAM), folder / "mosquitto", (*KEEPS_EVERYTHING, "max_queued_messages 0"))
         self._broker.start()
-        model = write_tiny_model(folder / "model")
-        text = config_text(model, coloured_pictures(folder / "pictures", 2), self._broker.port, folder, loop=True)
+        own = folder / "model"
+        own = write_tiny_model(own) if model is None else Path(shutil.copytree(model, own))
+        text = config_text(own, coloured_pictures(folder / "pictures", 2), self._broker.port, folder, loop=True)
         self._bin = BinProcess(folder, hurried(text))
-        self._stage = Stage(self._bin, self._broker, model)
+        self._stage = Stage(self._bin, self._broker, own)
         self._outbox = folder / "outbox.db"
+        self._heard, self._heard_s = 0, 0.0
 
     def run(self, items: float, seconds: float, mishaps: int = 0) -> Result:
         """Until so many items were sorted and so many mishaps have happened, or for so long."""
@@ -86,6 +95,7 @@ class Soak:
         result, began_s = Result(), time.monotonic()
         self._bin.start()
         self._bin.wait_for_items(1)
+        self._heard_s = time.monotonic()
         next_s = began_s + self._every_s
         while time.monotonic() - began_s < seconds:
             if len(listener.heard) >= items and result.mishaps.total() >= mishaps:
@@ -109,6 +119,9 @@ class Soak:
         chosen(self._stage, self._random)
 
     def _look(self, result: Result, items: int) -> None:
+        if items > self._heard:
+            self._heard, self._heard_s = items, time.monotonic()
+        result.longest_still_s = max(result.longest_still_s, time.monotonic() - self._heard_s)
         with suppress(OSError):
             result.readings.append(gauges.read(self._bin.pid, items))
         result.most_waiting = max(result.most_waiting, len(read_outbox(self._outbox, 1_000_000)))
@@ -176,16 +189,20 @@ def report(result: Result, *, kills: bool) -> bool:
     print(f"mishaps: {dict(sorted(result.mishaps.items()))}")
     print(f"lost {result.gaps}, doubled {result.doubled}, movements without an event {result.unannounced}")
     print(f"sent again, and told apart by event_id: {result.repeated}")
-    fine = result.nothing_lost
+    print(f"longest time without an event: {result.longest_still_s:.0f} s")
+    fine = result.nothing_lost and result.longest_still_s < MOST_STILL_S
     readings = gauges.settled(result.readings)
     if kills or len(readings) < 8:
         return fine  # a process that is killed now and then shows no growth
     grown = gauges.growth(readings)
     print(f"memory {readings[0].memory_kb / 1024:.1f} -> {readings[-1].memory_kb / 1024:.1f} MB, growth {grown:+.2%}")
+    level = True
     for name in ("descriptors", "threads"):
         values = [getattr(reading, name) for reading in readings]
-        print(f"{name}: {min(values)} to {max(values)}, at the end {values[-1]}")
-    return fine and grown < MOST_GROWTH
+        more = gauges.growth(readings, name)
+        print(f"{name}: {min(values)} to {max(values)}, at the end {values[-1]}, growth of the median {more:+.1%}")
+        level &= more <= 0
+    return fine and level and grown < MOST_GROWTH
 
 
 def main() -> int:
@@ -198,13 +215,14 @@ def main() -> int:
         "--kills", action="store_true", help="kill -9 of the bin too, and more of the broker; then memory is not judged"
     )
     parser.add_argument("--every", type=float, default=8.0, metavar="S", help="seconds between two mishaps (8)")
+    parser.add_argument("--model", type=Path, metavar="DIR", help="a model folder (a tiny one, made for it)")
     args = parser.parse_args()
     if PROGRAM is None:
         parser.error("mosquitto is not installed (apt install mosquitto)")
     if math.isinf(args.items) and math.isinf(args.hours):
         args.items = 1000
     with tempfile.TemporaryDirectory() as folder:
-        soak = Soak(Path(folder), args.seed, kills=args.kills, every_s=args.every)
+        soak = Soak(Path(folder), args.seed, kills=args.kills, every_s=args.every, model=args.model)
         result = soak.run(args.items, args.hours * 3600)
     return 0 if report(result, kills=args.kills) else 1
 

@@ -10,7 +10,7 @@ import pytest
 from broker_fixtures import PROGRAM
 from gauges import Reading, growth, settled
 from sample_event import sample_event
-from soak import Result, Soak, judge
+from soak import Result, Soak, judge, report
 
 from edge.wire import event_json
 
@@ -53,3 +53,27 @@ def test_growth_is_told_after_the_warm_up() -> None:
     assert growth(settled([*cold, *flat])) == 0
     leaking = [Reading(items, 50_000 + 50 * items, 7, 6) for items in range(20, 101)]
     assert growth(settled(leaking)) > 0.05
+
+
+def shown(capsys: pytest.CaptureFixture[str], **grown: int) -> tuple[bool, str]:
+    """What a soak without losses says whose gauges grow by so much with every reading."""
+    readings = [
+        Reading(items, 50_000, 7 + items * grown.get("descriptors", 0) // 10, 6 + items * grown.get("threads", 0) // 10)
+        for items in range(1, 101)
+    ]
+    fine = report(Result(events=100, readings=readings), kills=False)
+    return fine, capsys.readouterr().out
+
+
+def test_a_soak_fails_when_descriptors_or_threads_grow(capsys: pytest.CaptureFixture[str]) -> None:
+    assert shown(capsys)[0]
+    for name in ("descriptors", "threads"):
+        fine, said = shown(capsys, **{name: 1})
+        assert not fine
+        assert f"{name}: " in said
+
+
+def test_a_soak_fails_when_the_bin_hung_for_minutes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert report(Result(events=100, longest_still_s=50), kills=False)
+    assert not report(Result(events=100, longest_still_s=400), kills=False)
+    assert "without an event: 400 s" in capsys.readouterr().out

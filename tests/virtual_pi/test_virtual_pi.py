@@ -82,10 +82,12 @@ def figures(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
     """Printed at the end, whatever -s and -q say."""
     found: dict[str, str] = {}
     yield found
-    reporter = request.config.pluginmanager.getplugin("terminalreporter")
-    reporter.write_line("")
-    for what, value in found.items():
-        reporter.write_line(f"  {what}: {value}")
+    reporter, capture = map(request.config.pluginmanager.getplugin, ("terminalreporter", "capturemanager"))
+    # what a fixture writes belongs to a test's output, which nobody sees when the test passes
+    with capture.global_and_fixture_disabled():
+        reporter.write_line("")
+        for what, value in found.items():
+            reporter.write_line(f"  {what}: {value}")
 
 
 @pytest.fixture(scope="module")
@@ -241,12 +243,20 @@ def test_a_leak_ends_the_program_which_starts_again(pi: Pi, figures: dict[str, s
     figures["memory of the service"] = f"{int(pi.show('MemoryPeak')) / MIB:.0f} MiB at most"
 
 
-def test_stop_takes_less_than_5_s(pi: Pi, figures: dict[str, str]) -> None:
-    started_s, stopped_s = map(float, pi.check("date +%s.%N; systemctl stop smart-bin; date +%s.%N").split())
-    figures["stop"] = f"{stopped_s - started_s:.1f} s"
-    assert pi.check("systemctl show -P Result -P ExecMainStatus smart-bin").split() == ["success", "0"]
-    assert stopped_s - started_s < 5
-    pi.check("systemctl start smart-bin", 600)
+def test_a_stop_ends_by_itself_and_takes_a_fraction_of_a_start(pi: Pi, figures: dict[str, str]) -> None:
+    def timed(action: str) -> float:
+        output = pi.check(f"date +%s.%N; systemctl {action} smart-bin; date +%s.%N", 600)
+        began_s, ended_s = map(float, output.split())
+        return ended_s - began_s
+
+    stop_s = timed("stop")
+    result = pi.check("systemctl show -P Result -P ExecMainStatus smart-bin").split()
+    said = pi.check("journalctl -u smart-bin -n 20 --no-pager -o cat")
+    start_s = timed("start")  # the next test needs it, whatever this one finds
+    figures["stop, and the start after it"] = f"{stop_s:.1f} s, {start_s:.0f} s"
+    assert result == ["success", "0"], said
+    # not a number of seconds: how fast this machine is depends on what else the computer does
+    assert stop_s < start_s / 4
 
 
 def test_a_program_that_hangs_is_ended_and_started_again(pi: Pi, figures: dict[str, str]) -> None:

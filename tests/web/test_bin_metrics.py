@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,15 +16,17 @@ from sample_event import sample_event
 
 from edge import state as states
 from edge.feed import Kind, Packet
-from edge.model import Fault, ModelId, Outcome, Problem, Timing
+from edge.model import Correction, Fault, ModelId, Outcome, Problem, Timing
 from edge.state import BinState, Health
 from edge.testing import FakeClock
 from edge.web.bin_metrics import StateCollector
+from edge.web.bin_server import _corrector
 from edge.web.counting import Counts
+from edge.web.history import History
 from edge.web.item_metrics import ItemMetrics
 from edge.web.tray import Tray
 from edge.web.view import View
-from edge.wire import event_json, state_json
+from edge.wire import correction_json, event_json, state_json
 
 MODEL = ModelId("m", "1", "ab")
 STATE = states.ready(BinState("b", MODEL, "1"))
@@ -33,13 +37,18 @@ def metrics(*packets: Packet) -> str:
 
     async def told() -> str:
         items = ItemMetrics("b", {"glass": "recycling", "trash": "landfill"}, "landfill")
-        view = View((items.count,), Tray(lambda: None, FakeClock()))
+        history = History(Path("/dev/null/history.db"))  # an impossible place: it is kept in memory
+        view = View((history.add, items.count), Tray(lambda: None, FakeClock()), _corrector(history, items))
         counts = Counts(MODEL, [StateCollector(view, "b"), *items.collectors], "b")
         for packet in packets:
             view.take(packet)
         return counts.text().decode()
 
     return asyncio.run(told())
+
+
+def said(label: str, event_id: str) -> Packet:
+    return Packet(Kind.CORRECTION, correction_json(Correction(event_id, "b", "2026-11-24T10:00:00.000Z", True, label)))
 
 
 def told(state: BinState) -> Packet:
@@ -74,6 +83,21 @@ def test_items_are_counted_by_outcome_label_and_compartment() -> None:
     assert value(text, "smartbin_items_total", outcome="abstained", label="trash", compartment="landfill") == 1
 
 
+def test_corrections_are_counted_by_where_it_fell_and_where_that_belongs() -> None:
+    events = [item(event_id=f"e{number}", compartment="recycling") for number in range(4)]
+    labels = ("trash", "trash", "glass", "not-an-item", 'any text\n{of} "somebody"')
+    told = [said(label, f"e{min(number, 3)}") for number, label in enumerate(labels)]
+    text = metrics(*events, *told, said("trash", "long-ago"))
+
+    def counted(fell: str, meant: str) -> float | None:
+        return value(text, "smartbin_corrections_total", compartment=fell, meant=meant)
+
+    assert (counted("recycling", "landfill"), counted("recycling", "recycling")) == (2, 1)
+    assert counted("recycling", "nowhere") == 2, "what is no item, and what no compartment takes"
+    assert counted("landfill", "recycling") == 0, "there from the start"
+    assert len(re.findall("^smartbin_corrections_total", text, re.M)) == 2 * 3, "however many labels there are"
+
+
 def test_times_are_in_seconds_and_probabilities_in_their_buckets() -> None:
     text = metrics(item(timing_ms=Timing(settle=300, inference=41, decide=0.2, total=1190), confidence=0.97))
     assert value(text, "smartbin_stage_seconds_sum", stage="total") == pytest.approx(1.19)
@@ -99,6 +123,7 @@ def test_the_state_is_told_with_every_problem_present_or_not() -> None:
     assert value(text, "smartbin_temperature_celsius") == 61.5
     assert (value(text, "smartbin_under_voltage"), value(text, "smartbin_clock_synced")) == (1, 0)
     assert value(text, "smartbin_throttled") is None, "what a computer does not tell is not claimed"
+    assert value(metrics(told(replace(STATE, health=Health(throttled=True)))), "smartbin_throttled") == 1
     assert value(text, "smartbin_fill_ratio", compartment="recycling") == 0.5
     assert value(text, "smartbin_fill_ratio", compartment="organic") is None
 

@@ -44,10 +44,22 @@ def test_without_the_password(address: str, host: str, password: str | None, loo
     assert (asked.get("/look").status_code, asked.post("/do").status_code) == (looking, commanding)
 
 
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("LOCALHOST:8080", 200), ("[::1]:8080", 200), ("127.0.0.1", 200), ("", 403)]
+    + [(f"a{odd}b.evil.example:8080", 403) for odd in '{`"_'],
+)
+def test_only_who_asks_by_a_name_of_this_computer_is_on_it(host: str, status: int) -> None:
+    """Some that Starlette finds impossible, and takes for our own address, a browser sends as they are."""
+    asked = client(Guard(None), "127.0.0.1", "127.0.0.1:8080")
+    assert asked.get("/look", headers={"host": host}).status_code == status
+
+
 def test_with_the_password_from_anywhere_but_not_from_a_page_of_another_site() -> None:
     asked = client(Guard(Password("sesame", lambda: 0.0)), "192.168.1.9", "bin.local")
     known = {"auth": ("", "sesame")}
     assert asked.get("/look", **known).status_code == 200  # type: ignore[arg-type] # as the client takes it
     assert asked.post("/do", **known).status_code == 200  # type: ignore[arg-type] # as above
-    for origin, status in (("http://bin.local", 200), ("http://evil.example", 403), ("null", 403)):
+    origins = (("http://bin.local", 200), ("http://evil.example", 403), ("null", 403), ("http://[", 403), ("", 403))
+    for origin, status in origins:
         assert asked.post("/do", auth=("", "sesame"), headers={"origin": origin}).status_code == status

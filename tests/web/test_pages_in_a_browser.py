@@ -12,7 +12,16 @@ import headless
 import pytest
 from broker_fixtures import wait_until
 from PIL import Image
-from playedbin import PASSWORD, WITHIN_S, PlayedBin, axe_finds_nothing, give_password, loads, says
+from playedbin import (
+    PASSWORD,
+    WITHIN_S,
+    PlayedBin,
+    axe_finds_nothing,
+    give_password,
+    loads,
+    says,
+    tab_reaches_everything,
+)
 from tinymodel import COLOURS
 
 from edge.model import Fault, Problem
@@ -22,6 +31,8 @@ NBSP = "\u00a0"
 HAND = Fault("chute", "a hand is in the chute; take it out", Problem.HAND_IN_CHUTE)
 SORTED = {"outcome": "sorted", "label": "glass", "compartment": "recycling", "confidence": 0.97, "reason": None}
 ABSTAINED = {**SORTED, "outcome": "abstained", "compartment": "landfill", "reason": "unsure"}
+
+ITEM_BUTTON = "#items .item button"
 
 # What is there once the scripts of a page have done their work.
 FILLED = {"/": "#items .item", "/kiosk": ".help", "/try": "[data-text]:not(:empty)", "/docs": "#paths h2"}
@@ -55,7 +66,16 @@ def test_axe_finds_nothing(show: Callable[[str], Any], played: PlayedBin, path: 
     axe_finds_nothing(browser)
 
 
-ITEM_BUTTON = "#items .item button"
+@pytest.mark.parametrize("path", ["/", "/try", "/docs"])
+def test_the_tab_key_reaches_all_that_can_be_used(show: Callable[[str], Any], played: PlayedBin, path: str) -> None:
+    browser = show(path)
+    wait_until(lambda: path == "/" or browser.find_elements("css selector", FILLED[path]), WITHIN_S)
+    if path == "/":
+        says(browser, "#word", "Ready")
+        before = len(browser.find_elements("css selector", ITEM_BUTTON))
+        played.handle(ABSTAINED)
+        wait_until(lambda: len(browser.find_elements("css selector", ITEM_BUTTON)) > before, WITHIN_S)
+    tab_reaches_everything(browser)
 
 
 def test_what_an_item_really_was_is_said_by_keyboard(show: Callable[[str], Any], played: PlayedBin) -> None:

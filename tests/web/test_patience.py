@@ -12,11 +12,12 @@ from functools import partial
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from edge.adapters.listening import listen
 from edge.web.crowd import Crowd
 from edge.web.door import MOST_CONNECTIONS, ROOM_FROM, Door
 from edge.web.hearing import Hearing
 from edge.web.patience import PatientProtocol
-from edge.web.serving import Server, configured, listen
+from edge.web.serving import Server, configured
 
 ASKED = b"GET / HTTP/1.1\r\nHost: b\r\n\r\n"
 WITHIN_S = 30.0
@@ -39,7 +40,7 @@ class Running:
 
 @asynccontextmanager
 async def running(app: ASGIApp, most: int = MOST_CONNECTIONS, room_from: int = ROOM_FROM) -> AsyncIterator[Running]:
-    with listen("127.0.0.1", 0) as listener:
+    with listen("127.0.0.1", 0, "port") as listener:
         server = Server(configured(app), lambda: None, partial(Door, most=most, room_from=room_from))
         serving = asyncio.create_task(server.serve([listener]))
         try:
@@ -210,6 +211,42 @@ def test_who_never_ends_is_answered_all_the_same(more: bytes, monkeypatch: pytes
 # How many are answered at a time
 
 
+def test_nonsense_that_follows_an_answer_ends_the_line_without_a_word(caplog: pytest.LogCaptureFixture) -> None:
+    async def test() -> None:
+        async with running(says(b"no")) as there:  # reads nothing of the request
+            reader, writer = await there.connect(ASKED[:-2] + b"Transfer-Encoding: chunked\r\n\r\n")
+            assert (await reader.readuntil(b"no")).startswith(b"HTTP/1.1 200 ")
+            writer.write(b"no chunk\r\n")
+            assert await reader.read() == b""
+            writer.close()
+            await until(lambda: not there.connections)
+
+    run(test)
+    assert not caplog.records
+
+
+def test_nonsense_that_comes_just_before_the_answer_has_its_own(caplog: pytest.LogCaptureFixture) -> None:
+    async def test() -> None:
+        ready = asyncio.Event()
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            await ready.wait()
+            await says(b"no")(scope, receive, send)
+
+        async with running(app) as there:
+            reader, writer = await there.connect(ASKED[:-2] + b"Transfer-Encoding: chunked\r\n\r\n")
+            await until(lambda: bool(there.server.server_state.tasks))
+            (connection,) = there.server.server_state.connections
+            assert isinstance(connection, PatientProtocol)
+            ready.set()
+            connection.data_received(b"no chunk\r\n")
+            assert (await reader.read()).startswith(b"HTTP/1.1 400 ")
+            writer.close()
+
+    run(test)
+    assert not caplog.records
+
+
 def test_who_comes_to_a_crowd_is_told_to_come_back_and_the_next_is_answered() -> None:
     async def test() -> None:
         let_go = asyncio.Event()
@@ -244,3 +281,20 @@ async def ask(app: ASGIApp, path: str) -> list[Message]:
 
     await app({"type": "http", "path": path, "method": "GET", "headers": []}, receive, send)
     return answer
+
+
+def test_who_is_not_answered_before_the_server_ends_is_told_to_come_back(caplog: pytest.LogCaptureFixture) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await asyncio.Event().wait()
+
+    async def test() -> None:
+        async with running(Crowd(app)) as there:
+            reader, writer = await there.connect(ASKED)
+            await until(lambda: bool(there.server.server_state.tasks))
+        answer = await reader.read()
+        writer.close()
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert b"application/problem+json" in answer and b"\r\nretry-after: " in answer.lower()
+
+    run(test)
+    assert "Traceback" not in caplog.text

@@ -10,7 +10,17 @@ import headless
 import numpy as np
 import pytest
 from broker_fixtures import wait_until
-from playedbin import PASSWORD, WITHIN_S, PlayedBin, axe_finds_nothing, give_password, loads, says, text_of
+from playedbin import (
+    PASSWORD,
+    WITHIN_S,
+    PlayedBin,
+    axe_finds_nothing,
+    give_password,
+    loads,
+    says,
+    tab_reaches_everything,
+    text_of,
+)
 from site_items import opened, site_item
 
 from edge.snapshot import jpeg
@@ -157,3 +167,7 @@ def test_nothing_is_wider_than_a_phone(review: Any) -> None:
     review.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     assert review.execute_script("return document.documentElement.scrollWidth") <= 360
     review.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_the_tab_key_reaches_all_that_can_be_used(review: Any) -> None:
+    tab_reaches_everything(review)

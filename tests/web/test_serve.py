@@ -126,6 +126,25 @@ def test_nonsense_on_the_line_ends_that_line_only(server: str) -> None:
 
 
 @pytest.mark.slow
+def test_no_path_leads_to_a_file_that_is_no_page(server: str) -> None:
+    """As it goes over the line: a client of a library would tidy them up."""
+    port = int(server.rpartition(":")[2])
+    up = ("../", "..%2f", "%2e%2e/", "%2e%2e%2f", "..%5c", "..\\", "....//", "%252e%252e%252f", "./../")
+    paths = [
+        f"/pages/{step * times}{name}" for step in up for times in (1, 3, 8) for name in ("server.py", "etc/passwd")
+    ]
+    paths += ["/pages//etc/passwd", "/pages/%2fetc%2fpasswd", "/pages/app.css%00.py", "/pages/app.css/..", "/pages/."]
+    paths += [
+        "//etc/passwd",
+        "/../../etc/passwd",
+        "http://127.0.0.1/pages/../server.py",
+        "/pages/texts.en.json/../../x",
+    ]
+    assert flood(port, [request("GET", path) for path in paths], len(paths)) == {"404": len(paths)}
+    assert flood(port, [request("GET", "/pages/app.css")], 1) == {"200": 1}
+
+
+@pytest.mark.slow
 def test_it_stops_when_asked_and_the_password_is_not_in_its_arguments(tmp_path: Path) -> None:
     secret = tmp_path / "password"
     secret.write_text("sesame\n")
@@ -139,6 +158,6 @@ def test_it_stops_when_asked_and_the_password_is_not_in_its_arguments(tmp_path: 
 def test_what_cannot_be_listened_on_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         assert main(["serve", "--port", str(taken.getsockname()[1])]) == 2
-    assert "choose another --port" in capsys.readouterr().err
+    assert "(Address already in use); choose another --port or --host\n" in capsys.readouterr().err
     assert main(["serve", "--rate", "0"]) == 2
     assert main(["serve", "--password-file", "/nowhere"]) == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import socket
 import struct
 import zlib
 from collections.abc import Callable, Iterator
@@ -20,6 +21,8 @@ from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
 from edge import manifest
+from edge.adapters.listening import listen
+from edge.adapters.password_file import read_password
 from edge.classify import Judge
 from edge.decision import Policy
 from edge.errors import ConfigError, ModelError
@@ -29,11 +32,11 @@ from edge.testing import FakeClassifier, FakeClock, prediction_for
 from edge.web.asking import Asker
 from edge.web.counting import Counts
 from edge.web.limits import Rate
-from edge.web.passwords import Password, read_password
+from edge.web.passwords import Password
 from edge.web.patience import PatientProtocol
 from edge.web.problems import ApiError
 from edge.web.server import Services, create
-from edge.web.serving import Server, configured, listen
+from edge.web.serving import Server, configured
 from edge.web.uploads import Room, Upload, uploads
 
 PLENTY = Rate(burst=1000, per_s=1000)
@@ -97,6 +100,21 @@ def test_a_picture_as_body_or_in_a_form_is_one_verdict_several_are_a_list(client
     both = asked.post("/api/v1/classify", files=[("file", ("a.png", png())), ("file", ("b.txt", b"no picture"))])
     assert both.status_code == 200
     assert [(v["file"], v["outcome"]) for v in both.json()] == [("a.png", "sorted"), ("b.txt", "rejected")]
+
+
+@pytest.mark.parametrize(
+    ("charset", "name", "status"),
+    [("latin-1", b"\xe4.png", 200), ("no-such", b"a.png", 200), ("unicode_escape", b"\\ud800.png", 200)]
+    + [(odd, b"a.png", 400) for odd in ("undefined", "punycode", "a\0b")],
+)
+def test_no_charset_of_a_form_is_the_servers_fault(client: MakeClient, charset: str, name: bytes, status: int) -> None:
+    head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="' + name + b'"\r\n\r\n'
+    kind = {"content-type": f"multipart/form-data; boundary=b; charset={charset}"}
+    answer = client().post("/api/v1/classify", content=head + png() + b"\r\n--b--\r\n", headers=kind)
+    if status == 200:
+        assert answer.json()["file"].endswith(".png"), answer.text
+    else:
+        problem(answer, status)
 
 
 def bomb() -> bytes:
@@ -230,7 +248,7 @@ def test_a_connection_that_says_too_little_is_ended(said: bytes, monkeypatch: py
         await PlainTextResponse("fine")(scope, receive, send)
 
     async def ask() -> bytes:
-        with listen("127.0.0.1", 0) as listener:
+        with listen("127.0.0.1", 0, "port") as listener:
             server = Server(configured(home), lambda: None)
             serving = asyncio.create_task(server.serve([listener]))
             try:
@@ -241,6 +259,13 @@ def test_a_connection_that_says_too_little_is_ended(said: bytes, monkeypatch: py
 
     monkeypatch.setattr(PatientProtocol, "headers_within_s", 0.1)
     assert asyncio.run(ask()).count(b"200 OK") == said.count(b"\r\n\r\n")
+
+
+def test_what_is_told_does_not_wait_for_what_was_told_before() -> None:
+    with listen("127.0.0.1", 0, "port") as listener, socket.create_connection(listener.getsockname()):
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_a_client_that_goes_away_is_no_error_of_ours() -> None:
@@ -277,6 +302,22 @@ def test_guessing_is_slow_also_for_the_guess_that_is_right(client: MakeClient) -
     assert asked.get("/api/v1/model", auth=("", "sesame")).status_code == 429
     clock.now_s += 5.0
     assert asked.get("/api/v1/model", auth=("", "sesame")).status_code == 200
+
+
+def test_a_password_is_compared_by_what_takes_as_long_whatever_is_wrong_with_it(
+    client: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing else decides, as a `==` before it would."""
+    asked, compared = client(password=Password("sesame", lambda: 0.0)), list[tuple[bytes, bytes]]()
+
+    def never(given: bytes, wanted: bytes) -> bool:
+        compared.append((given, wanted))
+        return False
+
+    monkeypatch.setattr("edge.web.passwords.hmac.compare_digest", never)
+    for given in ("sesame", "s", ""):
+        assert asked.get("/api/v1/model", auth=("", given)).status_code == 401
+    assert compared == [(given, b"sesame") for given in (b"sesame", b"s", b"")]
 
 
 @pytest.mark.parametrize("header", ["Basic", "Basic ###", "Bearer sesame", "Basic c2VzYW1l"])

@@ -7,7 +7,17 @@ from typing import Any
 import headless
 import pytest
 from broker_fixtures import wait_until
-from playedbin import PASSWORD, WITHIN_S, PlayedBin, axe_finds_nothing, give_password, loads, says, text_of
+from playedbin import (
+    PASSWORD,
+    WITHIN_S,
+    PlayedBin,
+    axe_finds_nothing,
+    give_password,
+    loads,
+    says,
+    tab_reaches_everything,
+    text_of,
+)
 from site_items import JPEG, opened, site_item
 
 from edge.site_item import Why
@@ -87,3 +97,8 @@ def test_axe_finds_nothing_and_a_phone_is_wide_enough(teach: Any, scheme: str) -
     axe_finds_nothing(teach)
     teach.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     assert text_of(teach, "#word") == "Ready"
+
+
+def test_the_tab_key_reaches_all_that_can_be_used(teach: Any) -> None:
+    begin(teach)
+    tab_reaches_everything(teach)
