@@ -20,9 +20,13 @@ die() {
     exit 1
 }
 
+# new_key NAME: NAME.key. By NAME.crt alone a certificate is revoked, so none is overwritten.
 new_key() {
-    [[ ! -e $1 ]] || die "$1 is there already; move it away to make a new one"
-    openssl ecparam -name prime256v1 -genkey -noout -out "$1"
+    local file
+    for file in "$1.key" "$1.crt"; do
+        [[ ! -e $file ]] || die "$file is there already; revoke what it is of, then move it away to make a new one"
+    done
+    openssl ecparam -name prime256v1 -genkey -noout -out "$1.key"
 }
 
 # sign FILE COMMON-NAME EXTENSION...: FILE.crt for FILE.key
@@ -47,7 +51,7 @@ write_crl() {
 }
 
 make_ca() {
-    new_key ca.key
+    new_key ca
     openssl req -new -x509 -sha256 -days "$CA_DAYS" -key ca.key -subj '/CN=smart bin CA' -out ca.crt \
         -addext 'keyUsage=critical,keyCertSign,cRLSign'
     : >index.txt
@@ -58,13 +62,13 @@ make_ca() {
 make_server() {
     local kind=DNS
     if [[ $1 =~ ^[0-9.]+$ || $1 == *:* ]]; then kind=IP; fi
-    new_key server.key
+    new_key server
     sign server "$1" 'extendedKeyUsage=serverAuth' "subjectAltName=$kind:$1"
 }
 
 make_bin() {
     [[ $1 =~ ^[a-z0-9_-]+$ && $1 != ca && $1 != server ]] || die "a bin's id has only a-z, 0-9, _ and -, and is not ca or server"
-    new_key "$1.key"
+    new_key "$1"
     sign "$1" "$1" 'extendedKeyUsage=clientAuth'
 }
 
