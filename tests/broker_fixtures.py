@@ -20,7 +20,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from edge.adapters.broker_settings import leave
 
 PROGRAM = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin")
-WITHIN_S = 20.0
+WITHIN_S = 60.0
 POLL_S = 0.01
 
 

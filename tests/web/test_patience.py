@@ -20,7 +20,7 @@ from edge.web.patience import PatientProtocol
 from edge.web.serving import Server, configured
 
 ASKED = b"GET / HTTP/1.1\r\nHost: b\r\n\r\n"
-WITHIN_S = 30.0
+WITHIN_S = 60.0
 
 
 @dataclass(frozen=True)
