@@ -1,7 +1,7 @@
 // The page of a bin: everything comes from the API, and again whenever the bin tells.
 import { chart, hue } from "./chart.js";
 import { askedLabel, nameOf } from "./correcting.js";
-import { compartmentsOf, element, get, live, percent } from "./live.js";
+import { AGAIN_MS, compartmentsOf, element, get, live, percent, read } from "./live.js";
 import { command } from "./login.js";
 import { markdown } from "./markdown.js";
 import { locale, named, spoken, text } from "./texts.js";
@@ -15,6 +15,7 @@ const COUNT_EVERY_MS = 3000;
 let state = null;
 let connected = false;
 let counting = 0;
+let again = 0;
 let meanwhile = []; // items that came since the list was last asked for, newest first
 const shown = {};
 
@@ -265,22 +266,32 @@ function line(is) {
   const back = is && !connected;
   connected = is;
   showWord();
-  if (back) refresh().catch(() => {}); // the line broke again; again when it is back
+  if (back) refresh();
 }
 
+// What cannot be had now keeps nothing else away, and is asked for again.
 async function refresh() {
+  clearTimeout(again);
   meanwhile = [];
-  const [{ events }, card, model] = await Promise.all([
+  const asked = await Promise.allSettled([
     get(`/api/v1/events?limit=${MOST_ITEMS}`),
-    fetch("/api/v1/card").then((answer) => answer.text()),
     get("/api/v1/model"),
+    read("/api/v1/card").then((card) => card.text()),
   ]);
+  [showItems, showModel, showCard].forEach((show, i) => asked[i].status === "fulfilled" && show(asked[i].value));
+  asked.push(...(await Promise.allSettled([showDays()])));
+  clearTimeout(again);
+  if (connected && asked.some(({ status }) => status === "rejected")) again = setTimeout(refresh, AGAIN_MS);
+}
+
+function showItems({ events }) {
   const asked = new Set(events.map((event) => event.event_id));
   const items = [...meanwhile.filter((event) => !asked.has(event.event_id)), ...events];
   by("items").replaceChildren(...items.slice(0, MOST_ITEMS).map(showItem));
-  showModel(model);
+}
+
+function showCard(card) {
   if (changed("card", card)) by("card").replaceChildren(...markdown(card));
-  await showDays();
 }
 
 by("pause").textContent = text("pause");

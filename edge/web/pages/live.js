@@ -1,5 +1,5 @@
 const SILENT_MS = 40000; // the bin says something every 15 s
-const AGAIN_MS = 5000;
+export const AGAIN_MS = 5000;
 
 // What the bin tells, as it happens. on.state, on.item, on.correction, on.seen; on.line(connected).
 export function live(on) {
@@ -32,9 +32,13 @@ export function live(on) {
 }
 
 export async function get(path) {
+  return (await read(path)).json();
+}
+
+export async function read(path) {
   const answer = await fetch(path);
   if (!answer.ok) throw new Error((await answer.json()).detail);
-  return answer.json();
+  return answer;
 }
 
 // Every compartment that a state names, and one more where an item went there first: their order gives their colours.
