@@ -7,7 +7,8 @@ from typing import Any
 
 import headless
 import pytest
-from playedbin import WITHIN_S, PlayedBin
+from broker_fixtures import WITHIN_S
+from playedbin import PlayedBin
 
 
 @pytest.fixture(scope="module")

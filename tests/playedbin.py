@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from bin_process import config_text
-from broker_fixtures import free_port, wait_until
+from broker_fixtures import WITHIN_S, free_port, wait_until
 from tinymodel import write_tiny_model
 
 from edge import config
@@ -28,7 +28,6 @@ from edge.web.item_metrics import STAGES
 from edge.wire import state_json
 
 PASSWORD = "sesame"
-WITHIN_S = 60.0
 DAYTIME = {"time": "2026-11-25T12:00:00.000Z"}
 TRAY = jpeg(np.full((48, 64, 3), 90, np.uint8))
 

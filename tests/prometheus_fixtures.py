@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from broker_fixtures import free_port, wait_until
+from broker_fixtures import WITHIN_S, free_port, wait_until
 
 # where setup.sh unpacks it, which installs no service
 _UNPACKED = Path(__file__).resolve().parents[1] / "build" / "prometheus" / "usr" / "bin"
@@ -23,7 +23,6 @@ _PATH = os.pathsep.join((os.environ.get("PATH", ""), str(_UNPACKED)))
 PROMETHEUS = shutil.which("prometheus", path=_PATH)
 PROMTOOL = shutil.which("promtool", path=_PATH)
 MISSING = "prometheus is not installed (./setup.sh test unpacks Debian's package)"
-WITHIN_S = 60.0
 
 
 class Prometheus:

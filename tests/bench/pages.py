@@ -15,9 +15,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from broker_fixtures import wait_until
+from broker_fixtures import WITHIN_S, wait_until
 from headless import chromium
-from playedbin import WITHIN_S, PlayedBin, loads
+from playedbin import PlayedBin, loads
 
 PAGES = ("/", "/kiosk", "/try", "/review", "/teach", "/docs")
 TIMES = """

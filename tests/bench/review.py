@@ -18,9 +18,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from broker_fixtures import wait_until
+from broker_fixtures import WITHIN_S, wait_until
 from headless import chromium
-from playedbin import PASSWORD, WITHIN_S, PlayedBin, give_password, loads, says
+from playedbin import PASSWORD, PlayedBin, give_password, loads, says
 from site_items import opened, site_item
 
 from edge.snapshot import jpeg

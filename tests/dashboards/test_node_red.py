@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from broker_fixtures import Mosquitto, free_port, wait_until
+from broker_fixtures import WITHIN_S, Mosquitto, free_port, wait_until
 from paho.mqtt import publish
 from sample_event import sample_event
 
@@ -25,7 +25,6 @@ from edge.wire import event_json, state_json
 FILE = Path(__file__).resolve().parents[2] / "docs" / "dashboards" / "node-red-flow.json"
 NODES: list[dict[str, Any]] = json.loads(FILE.read_text(encoding="utf-8"))
 NODE_RED = shutil.which("node-red")
-WITHIN_S = 60.0
 
 
 def test_every_wire_leads_to_a_node_and_every_subscription_has_a_broker() -> None:

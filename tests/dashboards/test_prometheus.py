@@ -15,13 +15,12 @@ from pathlib import Path
 import broker_fixtures
 import pytest
 from bin_process import BinProcess, coloured_pictures, config_text, unique_events
-from broker_fixtures import Listener, Mosquitto, free_port, wait_until
+from broker_fixtures import WITHIN_S, Listener, Mosquitto, free_port, wait_until
 from prometheus_fixtures import MakePrometheus, Prometheus
 from tinymodel import write_tiny_model
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "dashboards"
 PASSWORD = "sesame"
-WITHIN_S = 60.0
 # what no bin has without sensors, or this computer may not tell, or what had no time to go wrong
 MAY_BE_EMPTY = ("fill_ratio", "temperature_celsius", "under_voltage", "throttled", "problems_total")
 

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from broker_fixtures import PROGRAM, Mosquitto
+from broker_fixtures import PROGRAM, WITHIN_S, Mosquitto
 from docscommands import REPOSITORY, commands, mentions
 from madeup import write_classes
 from paho.mqtt import publish
@@ -34,7 +34,6 @@ from edge import cli
 from edge.adapters.sqlite_outbox import SqliteOutbox
 from edge.wire import event_json
 
-WITHIN_S = 60.0
 ASK_AGAIN_S = 0.2
 FROM_APT = ("curl", "mosquitto_sub")
 INTERRUPTED = (0, 130, -signal.SIGINT)

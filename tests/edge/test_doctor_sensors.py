@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from gpiozero.pins.mock import MockFactory
+from small_config import SMALL
 
 from edge import config, fittings
 from edge.checkup import checks_for, obstacle_now
@@ -39,24 +40,13 @@ def test_what_is_in_the_way_is_a_warning_with_a_remedy(problem: Problem) -> None
     assert finding.level is Level.OK
 
 
-CONFIG = """
-[bin]
-id = "lobby"
-[camera]
-source = "opencv"
-[model]
-path = "."
-[flaps]
-driver = "DRIVER"
-guard_pin = 22
+CONFIG = (
+    SMALL.replace('driver = "mock"', 'driver = "DRIVER"\nguard_pin = 22')
+    + """fill = { trigger_pin = 23, echo_pin = 24, empty_cm = 60, full_cm = 10 }
 [door]
 pin = 25
-[compartments.all]
-labels = ["x"]
-default = true
-pin = 12
-fill = { trigger_pin = 23, echo_pin = 24, empty_cm = 60, full_cm = 10 }
 """
+)
 
 
 def settings(driver: str) -> config.Settings:

@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 import pytest
 from bin_process import BinProcess, coloured_pictures, config_text
-from broker_fixtures import PROGRAM, Mosquitto, wait_until
+from broker_fixtures import PROGRAM, WITHIN_S, Mosquitto, wait_until
 from home_assistant import HomeAssistant, make_home_assistant
 from nspawn import NEEDED, NoDebianError
 from paho.mqtt import publish
@@ -44,7 +44,6 @@ pytestmark = [
 
 RULES = Path(__file__).resolve().parents[2] / "docs" / "mosquitto" / "smart-bin.acl"
 USERS = ("e2e", "on-a-pi", "operator", "homeassistant")
-WITHIN_S = 60.0
 
 
 def secret(user: str) -> str:

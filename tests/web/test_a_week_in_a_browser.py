@@ -15,9 +15,9 @@ from typing import Any
 
 import headless
 import pytest
-from broker_fixtures import wait_until
+from broker_fixtures import WITHIN_S, wait_until
 from flooding import files_of, pss_mb
-from playedbin import TRAY, WITHIN_S, PlayedBin, loads, says, text_of
+from playedbin import TRAY, PlayedBin, loads, says, text_of
 
 ITEMS = int(os.environ.get("SMARTBIN_WEEK_ITEMS", "4000"))  # a busy bin: 20000
 BEGINS = datetime(2026, 11, 23, 12, tzinfo=UTC)  # at noon: seven midnights pass

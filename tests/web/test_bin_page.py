@@ -21,14 +21,13 @@ from typing import Any
 import headless
 import pytest
 from bin_process import REPOSITORY, BinProcess, coloured_pictures, config_text
-from broker_fixtures import free_port, wait_until
+from broker_fixtures import WITHIN_S, free_port, wait_until
 from flooding import flood, many_files, request
 from PIL import Image
 from test_server import bomb
 from tinymodel import write_tiny_model
 
 PASSWORD = "sesame"
-WITHIN_S = 60.0
 PICTURE = next((REPOSITORY / "edge" / "samples").glob("*.jpg"))
 # What is there once the scripts of a page have done their work.
 FILLED = {

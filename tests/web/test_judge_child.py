@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from bin_process import config_text
-from broker_fixtures import wait_until
+from broker_fixtures import WITHIN_S, wait_until
 from PIL import Image
 from tinymodel import COLOURS, write_tiny_model
 
@@ -26,7 +26,6 @@ from edge.verdict import VerdictOutcome
 from edge.web.judge_child import AGAIN_AFTER_S, IDLE_S, JudgeChild, starter
 from edge.web.problems import ApiError
 
-WITHIN_S = 60.0
 DIES = "import os; os.read({line}, 1); raise SystemExit(7)"  # over the first picture
 HANGS = "import os, time; os.read({line}, 1); time.sleep(1000)"
 

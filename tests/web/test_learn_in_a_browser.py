@@ -10,8 +10,8 @@ from typing import Any
 
 import headless
 import pytest
-from broker_fixtures import wait_until
-from playedbin import PASSWORD, WITHIN_S, PlayedBin, give_password, loads, says
+from broker_fixtures import WITHIN_S, wait_until
+from playedbin import PASSWORD, PlayedBin, give_password, loads, says
 
 from edge.state import Teaching
 

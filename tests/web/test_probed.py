@@ -16,8 +16,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from broker_fixtures import wait_until
-from playedbin import PASSWORD, WITHIN_S, PlayedBin
+from broker_fixtures import WITHIN_S, wait_until
+from playedbin import PASSWORD, PlayedBin
 from sample_event import sample_event
 from site_items import JPEG, opened, site_item
 from test_serve import serving

@@ -7,8 +7,8 @@ from typing import Any
 
 import headless
 import pytest
-from broker_fixtures import wait_until
-from playedbin import WITHIN_S, PlayedBin, loads, says, text_of
+from broker_fixtures import WITHIN_S, wait_until
+from playedbin import PlayedBin, loads, says, text_of
 
 from edge.model import Fault, Problem
 from edge.state import BinState, Health, ready, with_fault

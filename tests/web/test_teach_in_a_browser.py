@@ -6,10 +6,9 @@ from typing import Any
 
 import headless
 import pytest
-from broker_fixtures import wait_until
+from broker_fixtures import WITHIN_S, wait_until
 from playedbin import (
     PASSWORD,
-    WITHIN_S,
     PlayedBin,
     axe_finds_nothing,
     give_password,
