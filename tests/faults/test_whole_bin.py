@@ -41,6 +41,13 @@ def faults(listener: Listener) -> list[str]:
     return [fault["problem"] for fault in told[-1]["faults"]] if told else []
 
 
+def stop(bin_: BinProcess, listener: Listener) -> None:
+    """Returns when the listener has heard all that the bin said."""
+    bin_.terminate()
+    assert bin_.wait(60) == 0, bin_.log
+    wait_until(lambda: listener.payloads("smartbin/e2e/status")[-1:] == [b"offline"])
+
+
 def events(listener: Listener) -> list[SortEvent]:
     return unique_events(listener.payloads("smartbin/e2e/event"))
 
@@ -69,8 +76,7 @@ def test_a_full_disk_stops_the_flaps_is_told_and_heals_without_a_lost_event(
             wait_until(lambda: not faults(listener) and states(listener)[-1]["state"] == "ready", within_s=120)
         bin_.wait_for_items(bin_.items + 2)
     finally:
-        bin_.terminate()
-        assert bin_.wait(60) == 0, bin_.log
+        stop(bin_, listener)
     told = events(listener)
     assert [event.seq for event in told] == list(range(1, len(told) + 1)), "no gap"
     for name, count in bin_.movements().items():
@@ -102,8 +108,7 @@ def test_a_clock_that_jumps_by_years_both_ways_changes_what_time_events_tell_and
             (tmp_path / "next").replace(offset)
             bin_.wait_for_items(bin_.items + 3)
     finally:
-        bin_.terminate()
-        assert bin_.wait(60) == 0, bin_.log
+        stop(bin_, listener)
     told = events(listener)
     assert [event.seq for event in told] == list(range(1, len(told) + 1)), "seq keeps the order"
     this_year = datetime.now(UTC).year
