@@ -50,7 +50,6 @@ def bin_(tiny_model: Path, tmp_path: Path, mosquitto: Mosquitto) -> Iterator[Bin
     pictures = coloured_pictures(tmp_path / "pictures", each=1)
     text = config_text(tiny_model, pictures, mosquitto.port, tmp_path, loop=True).replace("[mqtt]\n", COMMANDS)
     bin_ = BinProcess(tmp_path, text + CAPTURE + SENSORS)
-    bin_.start()
     yield bin_
     bin_.kill()
 
@@ -70,6 +69,7 @@ def taught_item(ask: Dashboard) -> str:
 
 def test_a_dashboard_empties_looks_and_reloads(bin_: BinProcess, mosquitto: Mosquitto) -> None:
     with closing(mosquitto.listen("smartbin/e2e/#")) as listener, closing(Dashboard(mosquitto.port, listener)) as ask:
+        bin_.start()
 
         def states() -> list[dict[str, Any]]:
             return [json.loads(payload) for payload in listener.payloads("smartbin/e2e/state")]
