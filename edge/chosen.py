@@ -128,7 +128,8 @@ def judge(settings: Settings, *, taught: bool = False) -> Iterator[tuple[Judge, 
     opened = open_classifier(settings)
     with closing(with_head(settings, opened)[0] if taught else opened) as classifier:
         model = classifier.manifest
-        yield Judge(classifier, policy_for(settings, model), model.id, model.input.crop_margin), model
+        policy = policy_for(settings, model)
+        yield Judge(classifier, policy, model.id, model.input.crop_margin, settings.policy.votes), model
 
 
 def heads_of(settings: Settings, model: Manifest) -> HeadStore:

@@ -1,4 +1,7 @@
-"""Classifying pictures that no camera took: the verdict on each file, as `smartbin classify --json` prints it."""
+"""Classifying pictures that no camera took: the verdict on each file, as `smartbin classify --json` prints it.
+
+It is what a bin would do with a thing that lies still like that: as many votes, each on another lay of it.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +21,17 @@ from edge.verdict import Verdict, VerdictOutcome
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """What a verdict takes. crop_margin: of the box around the item, from the manifest. max_pixels: see read_image."""
+    """What a verdict takes.
+
+    crop_margin: of the box around the item, from the manifest. votes: looks at the item, at least 1. max_pixels: see
+    read_image.
+    """
 
     classifier: Classifier
     policy: Policy
     model: ModelId
     crop_margin: float
+    votes: int = 1
     max_pixels: int = MAX_PIXELS
 
     def verdict(self, source: Path | bytes, file: str) -> Verdict:
@@ -33,7 +41,8 @@ class Judge:
         except ImageError as error:
             return self._rejected(file, str(error))
         item = preprocess.cut(rgb, find_item(rgb) or WHOLE_FRAME, self.crop_margin)
-        decision = decide([self.classifier.classify(item)], self.policy)
+        votes = [self.classifier.classify(preprocess.laid(item, vote)) for vote in range(self.votes)]
+        decision = decide(votes, self.policy)
         return Verdict(
             file=file,
             outcome=VerdictOutcome(decision.outcome.value),

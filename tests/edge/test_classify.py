@@ -13,6 +13,7 @@ from edge.adapters.litert import LiteRtClassifier
 from edge.classify import Judge, expand, verdicts
 from edge.decision import Policy
 from edge.errors import ImageError, ModelError
+from edge.testing import FakeClassifier
 from edge.verdict import VerdictOutcome, to_json_dict
 
 _COMPARTMENTS = {
@@ -58,6 +59,22 @@ def test_the_item_is_looked_at_not_the_table(judge: Judge, tmp_path: Path) -> No
     tight = Judge(judge.classifier, judge.policy, judge.model, crop_margin=0.0)
 
     assert tight.verdict(tmp_path / "photo.png", "photo.png").label == "plastic"
+
+
+def test_it_is_looked_at_as_often_as_a_bin_votes_and_in_other_lays(judge: Judge, tmp_path: Path) -> None:
+    rgb = np.random.default_rng(0).integers(0, 256, (40, 30, 3), dtype=np.uint8)
+    Image.fromarray(rgb).save(tmp_path / "photo.png")
+    clear, otherwise = (
+        judge.classifier.classify(rgb) for rgb in (np.full_like(rgb, COLOURS[x]) for x in ("metal", "trash"))
+    )
+    classifier = FakeClassifier([clear, otherwise, otherwise])
+    twice_trash = Judge(classifier, judge.policy, judge.model, crop_margin=0.0, votes=3)
+
+    verdict = twice_trash.verdict(tmp_path / "photo.png", "photo.png")
+
+    assert verdict.label == "trash"
+    for seen, lay in zip(classifier.pictures, (rgb, rgb[:, ::-1], rgb[::-1, ::-1]), strict=True):
+        np.testing.assert_array_equal(seen, lay)
 
 
 def test_between_two_compartments_it_abstains(judge: Judge, tmp_path: Path) -> None:
