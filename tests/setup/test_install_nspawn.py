@@ -35,7 +35,7 @@ root = "/etc/smart-bin/root.json"
 shadow_items = 10
 max_slower = 100  # of so small a model the time says nothing
 """
-STATE = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8080/api/v1/state').read().decode())"
+ASK = "import urllib.request as r; print(r.urlopen('{url}').read().decode())"
 
 pytestmark = NEEDED
 
@@ -104,6 +104,12 @@ def events(container: Container) -> list[dict[str, Any]]:
     """What waits for a broker, of which there is none."""
     lines = container.check("smartbin", "events", "--json", "--limit", "100000").splitlines()
     return [json.loads(line) for line in lines]
+
+
+def journal(container: Container, unit: str, *options: str) -> str:
+    """What a unit has said until now; journald may still have to read it."""
+    container.check("journalctl", "--sync")
+    return container.check("journalctl", "-u", unit, "-o", "cat", *options)
 
 
 def next_version(container: Container, *changes: str) -> None:
@@ -176,7 +182,7 @@ def test_a_program_that_hangs_is_ended_by_the_watchdog_and_started_again(contain
     container.check("systemctl", "kill", "-s", "STOP", "--kill-whom=main", "smart-bin")
     wait_until(lambda: container.show("smart-bin", "MainPID") not in ("0", hung), 60)
     wait_until(lambda: container.show("smart-bin", "ActiveState") == "active", 60)
-    assert "watchdog" in container.check("journalctl", "-u", "smart-bin", "-o", "cat", "-n", "30").lower()
+    assert "watchdog" in journal(container, "smart-bin", "-n", "30").lower()
     wait_until(lambda: len(events(container)) > told, 60)
     numbers = [event["seq"] for event in events(container)]
     assert numbers == list(range(1, len(numbers) + 1))
@@ -246,14 +252,14 @@ def test_with_a_read_only_root_it_sorts_and_keeps_what_waits_over_a_reboot(
 def test_newer_models_are_looked_for_once_somebody_enables_that(container: Container) -> None:
     assert container.run("systemctl", "is-enabled", "smart-bin-update.timer").stdout.strip() == "disabled"
     container.check("systemctl", "start", "smart-bin-update.service")
-    assert "nothing was asked" in container.check("journalctl", "-u", "smart-bin-update", "-o", "cat")
+    assert "nothing was asked" in journal(container, "smart-bin-update")
     container.check("systemctl", "enable", "--now", "smart-bin-update.timer")
     assert container.show("smart-bin-update.timer", "ActiveState") == "active"
 
 
 def state(container: Container) -> dict[str, Any]:
     """What the page shows; nothing while there is no page yet."""
-    asked = container.run("python3", "-c", STATE)
+    asked = container.run("python3", "-c", ASK.format(url="http://127.0.0.1:8080/api/v1/state"))
     found: dict[str, Any] = json.loads(asked.stdout) if asked.returncode == 0 else {}
     return found
 
@@ -266,6 +272,19 @@ def version(container: Container) -> str:
 def updates(container: Container) -> dict[str, Any]:
     """What is known of newer models."""
     return state(container).get("updates") or {}
+
+
+def state_with(container: Container, version: str, result: str) -> dict[str, Any]:
+    """The first one in which this model sorts, and the comparison of a new one has come so far."""
+    seen: list[dict[str, Any]] = []
+
+    def is_so() -> bool:
+        seen.append(state(container))
+        shadow = (seen[-1].get("updates") or {}).get("shadow") or {}
+        return (seen[-1].get("model", {}).get("version"), shadow.get("result")) == (version, result)
+
+    wait_until(is_so, 60)
+    return seen[-1]
 
 
 def published(container: Container, folder: str) -> None:
@@ -282,6 +301,7 @@ def test_a_newer_model_from_the_web_answers_in_shadow_and_is_taken_over(
     published(container, "/srv/site")
     container.check("cp", "/srv/site/root.json", "/etc/smart-bin/root.json")
     container.check("systemd-run", "--unit=site", "python3", "-m", "http.server", "-b", "127.0.0.1", "-d", "/srv/site")
+    wait_until(lambda: container.run("python3", "-c", ASK.format(url=SITE)).returncode == 0, 60)
     faster = f"sed -i 's/^fps = .*/fps = 30/; s/^enabled = false/enabled = true/; /^.update./,/^mode/d' {CONFIG}"
     container.check("sh", "-ec", f"{faster}; cat >>{CONFIG}", given=UPDATE)
     container.check("systemctl", "start", "smart-bin-update.service")
@@ -290,12 +310,9 @@ def test_a_newer_model_from_the_web_answers_in_shadow_and_is_taken_over(
 
     pid = container.show("smart-bin", "MainPID")
     container.check("systemctl", "reload", "smart-bin")  # it looks for a new model at once, then twice a minute
-    wait_until(lambda: (updates(container).get("shadow") or {}).get("result") == "comparing", 60)
-    assert "is compared with it" in updates(container)["message"]
-    assert version(container) == "1.0.0"
+    assert "is compared with it" in state_with(container, "1.0.0", "comparing")["updates"]["message"]
 
-    wait_until(lambda: version(container) == "2.0.0", 60)
-    shadow = updates(container)["shadow"]
+    shadow = state_with(container, "2.0.0", "fine")["updates"]["shadow"]
     assert (shadow["package"], shadow["result"], shadow["items"], shadow["same_label"]) == (package, "fine", 10, 1.0)
     assert container.show("smart-bin", "MainPID") == pid
     wait_until(lambda: events(container)[-1]["model"]["version"] == "2.0.0", 30)
@@ -309,7 +326,7 @@ def test_a_tampered_stick_is_refused_and_the_bin_sorts_on(container: Container, 
     assert container.run("systemctl", "start", "smart-bin-update.service").returncode != 0
     assert container.show("smart-bin-update.service", "Result") == "exit-code"
     said = "a file is not the one that was signed"
-    assert said in container.check("journalctl", "-u", "smart-bin-update", "-o", "cat", "-n", "5")
+    assert said in journal(container, "smart-bin-update", "-n", "5")
     wait_until(lambda: said in (updates(container).get("message") or ""), 30)
     assert container.show("smart-bin", "ActiveState") == "active"
     assert version(container) == "2.0.0"
