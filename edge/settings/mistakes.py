@@ -13,6 +13,8 @@ from pydantic_core import ErrorDetails
 from edge.settings.section import ID_PATTERN
 
 _KINDS = ("servo", "solenoid", "chute")
+# one slash of an address that was taken for a path
+_ADDRESS = re.compile(r"""(:/{1,2})(?:[^/\s"']*@)?([^?\s"']*)(?:\?[^\s"']*)?""")
 _TOML = 'text stands in "quotes", true and false are small, commas part what stands in [brackets]'
 
 
@@ -33,7 +35,7 @@ def explained(detail: ErrorDetails, schema: dict[str, Any]) -> str:
         case "extra_forbidden":
             said = f"unknown key; {_meant(where[-1], keys_at(schema, detail['loc'][:-1]), schema)}"
         case "value_error":
-            said = str(detail["ctx"]["error"])
+            said = _without_secrets(str(detail["ctx"]["error"]))
         case "union_tag_invalid":
             said = f"unknown kind {detail['ctx']['tag']!r}; write {detail['ctx']['expected_tags']}"
         case _ if key == "camera.roi":
@@ -100,18 +102,24 @@ def _followed(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
 def not_toml(text: str, error: Exception) -> str:
     """What is wrong with a text that is no TOML, and in which line. error: tomllib's.
 
-    Of the line only what stands before "=": the value may be a camera's address with its password.
+    Of the line only the key: the value may be a camera's address with its password, also where "=" was forgotten.
     """
     found = re.search(r"at line (\d+)", str(error))
-    lines = text.splitlines()
+    lines = text.split("\n")  # as tomllib counts them
     if found is None or not 1 <= (number := int(found[1])) <= len(lines):
         return f"not valid TOML: {error}"
-    return f"not valid TOML: {error}: {_shown(lines[number - 1].partition('=')[0].strip())}; {_TOML}"
+    key = re.split("""[=:"']""", lines[number - 1], maxsplit=1)[0].strip()
+    return f"not valid TOML: {error}: {_shown(key)}; {_TOML}"
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
+    text = _without_secrets(repr(value))
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _without_secrets(text: str) -> str:
+    """Addresses without user, password and query: what is told goes to the journal and over MQTT."""
+    return _ADDRESS.sub(r"\1\2", text)
 
 
 def across(table: dict[str, Any]) -> list[str]:

@@ -176,6 +176,36 @@ def test_a_line_that_is_no_toml_is_told_without_its_value(base: Path) -> None:
     assert "secret" not in told
 
 
+@pytest.mark.parametrize("line", ['device: "rtsp://me:secret@camera/"', 'device "rtsp://me:secret@camera/"'])
+def test_a_line_without_its_equals_sign_is_told_without_its_value_too(base: Path, line: str) -> None:
+    told = problems(GOOD.replace('device = "/dev/video0"', line), base)
+    assert "'device'" in told
+    assert "secret" not in told
+
+
+def test_the_line_that_is_named_is_the_one_that_is_meant(base: Path) -> None:
+    """Other separators than the end of a line, as text that was copied may hold, begin none."""
+    assert "'id'" in problems(GOOD.replace('id = "lobby-1"', "# \u2028\nid = lobby-1"), base)
+
+
+@pytest.mark.parametrize(
+    ("written", "instead"),
+    [
+        ('source = "opencv"', 'source = "rtsp://me:secret@camera/?pass=secret"'),
+        ('device = "/dev/video0"', 'device = ["rtsp://me:secret@camera/stream"]'),
+        ('device = "/dev/video0"', 'path = "rtsp://me:secret@camera/stream"'),
+        ('device = "/dev/video0"', f'pace = "rtsp://me:{"secret" * 20}@camera/stream"'),
+    ],
+)
+def test_an_address_in_the_wrong_place_is_told_without_what_is_secret_in_it(
+    base: Path, written: str, instead: str
+) -> None:
+    assert written in GOOD
+    told = problems(GOOD.replace(written, instead), base)
+    assert "/camera/" in told
+    assert "secret" not in told
+
+
 def test_only_of_a_relative_path_it_is_said_to_what(base: Path) -> None:
     told = [problems(GOOD.replace('"model"', f'"{path}"'), base) for path in ("elsewhere", "/elsewhere")]
     assert ["relative to the folder of this file" in one for one in told] == [True, False]
