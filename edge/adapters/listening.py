@@ -17,8 +17,8 @@ def listen(host: str, port: int, instead: str) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
-    except OSError as error:
-        reason = (error.strerror or str(error)).partition(" (while")[0]  # Python repeats the address there
+    except (OSError, UnicodeError) as error:  # the latter: no name of a computer can be like that
+        reason = (getattr(error, "strerror", None) or str(error)).partition(" (while")[0]  # Python repeats the address
         raise ConfigError([f"cannot listen on {host}:{port} ({reason}); choose another {instead}"]) from error
     # its connections have it from here; else what is told waits until the last was acknowledged, 40 ms on Linux
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

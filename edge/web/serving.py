@@ -23,7 +23,7 @@ def serve(app: ASGIApp, listener: socket.socket, ready: Callable[[], None]) -> N
 
 def address(host: str, listener: socket.socket) -> str:
     """Where a browser on this computer finds what listens."""
-    name = "localhost" if host in ("0.0.0.0", "::") else host
+    name = "localhost" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host
     return f"http://{name}:{listener.getsockname()[1]}/"
 
 

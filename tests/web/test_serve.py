@@ -23,6 +23,7 @@ from broker_fixtures import wait_until
 from flooding import Told, dribble, files_of, flood, many_files, pss_mb, request
 
 from edge.cli import main
+from edge.web.serving import address
 
 SAMPLES = Path(__file__).resolve().parents[2] / "edge" / "samples"
 
@@ -159,5 +160,21 @@ def test_what_cannot_be_listened_on_is_told(capsys: pytest.CaptureFixture[str]) 
     with socket.create_server(("127.0.0.1", 0)) as taken:
         assert main(["serve", "--port", str(taken.getsockname()[1])]) == 2
     assert "(Address already in use); choose another --port or --host\n" in capsys.readouterr().err
+    assert main(["serve", "--host", "bin..local"]) == 2
+    assert "cannot listen on bin..local:8080 (" in capsys.readouterr().err
     assert main(["serve", "--rate", "0"]) == 2
     assert main(["serve", "--password-file", "/nowhere"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("host", "told"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:{}/"),
+        ("0.0.0.0", "http://localhost:{}/"),
+        ("::1", "http://[::1]:{}/"),
+        ("bin.local", "http://bin.local:{}/"),
+    ],
+)
+def test_where_it_is_told_to_be_is_an_address_that_a_browser_takes(host: str, told: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        assert address(host, listener) == told.format(listener.getsockname()[1])
