@@ -17,6 +17,7 @@ from rich.console import Console
 from edge import app, chosen, config, manifest
 from edge.adapters.local_broker import LocalBroker, find_mosquitto
 from edge.adapters.terminal_view import PlainView, RichView, Score
+from edge.addresses import without_secrets
 from edge.config import Settings
 from edge.manifest import Manifest
 
@@ -44,7 +45,8 @@ def run(wishes: Wishes, environ: Mapping[str, str], should_stop: Callable[[], bo
         settings = settings_for(wishes, environ, Path(folder), port)
         model = manifest.load(settings.model.path)
         seen = settings.camera
-        _say(f"model: {model.name}, pictures: {seen.path if seen.source == 'replay' else f'camera {seen.device}'}")
+        pictures = seen.path if seen.source == "replay" else without_secrets(f"camera {seen.device}")
+        _say(f"model: {model.name}, pictures: {pictures}")
         with _view(settings, model, wishes.plain) as view:
             app.run(settings, environ, should_stop, [view.watch], show_pulses=False)
 

@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import cv2
 import numpy as np
@@ -14,6 +13,7 @@ import numpy as np
 from edge.adapters.reopening import ReopeningCamera
 from edge.adapters.replay import ReplayCamera
 from edge.adapters.view import frame_of
+from edge.addresses import without_secrets
 from edge.errors import CameraError
 from edge.model import WHOLE_FRAME, Box, Fault, Frame, Pixels
 from edge.ports import Camera
@@ -84,15 +84,15 @@ class OpenCvSource:
             failed = self._reader.failed
             self.close()
             reason = "cannot be opened" if failed else f"gave no frame for {_OPEN_S:.0f} s"
-            raise CameraError(f"Camera {shown(self._device)} {reason}: {self._remedy()}.")
+            raise CameraError(f"Camera {without_secrets(str(self._device))} {reason}: {self._remedy()}.")
 
     def read(self) -> Frame:
         """The newest frame. Raises CameraError when the stream ended or hangs."""
         if self._reader is None:
-            raise CameraError(f"Camera {shown(self._device)} is not open.")
+            raise CameraError(f"Camera {without_secrets(str(self._device))} is not open.")
         if not self._reader.wait_for_frame(self._timeout_s):
             reason = "stopped" if self._reader.failed else f"gave no frame for {self._timeout_s:.1f} s"
-            raise CameraError(f"Camera {shown(self._device)} {reason}: {self._remedy()}.")
+            raise CameraError(f"Camera {without_secrets(str(self._device))} {reason}: {self._remedy()}.")
         bgr, at_s = self._reader.take()
         return frame_of(np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), dtype=np.uint8), self._roi, at_s)
 
@@ -179,11 +179,3 @@ class _Reader:
             with self._changed:
                 self._newest = np.asarray(bgr, dtype=np.uint8), now_s
                 self._changed.notify_all()
-
-
-def shown(device: int | str) -> str:
-    """The device as it may appear in a log: a URL without what is secret in it."""
-    if isinstance(device, int) or "://" not in device:
-        return str(device)
-    parts = urlsplit(device)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -10,11 +10,10 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
+from edge.addresses import without_secrets
 from edge.settings.section import ID_PATTERN
 
 _KINDS = ("servo", "solenoid", "chute")
-# one slash of an address that was taken for a path
-_ADDRESS = re.compile(r"""(:/{1,2})(?:[^/\s"']*@)?([^?\s"']*)(?:\?[^\s"']*)?""")
 _TOML = 'text stands in "quotes", true and false are small, commas part what stands in [brackets]'
 
 
@@ -35,7 +34,7 @@ def explained(detail: ErrorDetails, schema: dict[str, Any]) -> str:
         case "extra_forbidden":
             said = f"unknown key; {_meant(where[-1], keys_at(schema, detail['loc'][:-1]), schema)}"
         case "value_error":
-            said = _without_secrets(str(detail["ctx"]["error"]))
+            said = without_secrets(str(detail["ctx"]["error"]))
         case "union_tag_invalid":
             said = f"unknown kind {detail['ctx']['tag']!r}; write {detail['ctx']['expected_tags']}"
         case _ if key == "camera.roi":
@@ -113,13 +112,8 @@ def not_toml(text: str, error: Exception) -> str:
 
 
 def _shown(value: Any) -> str:
-    text = _without_secrets(repr(value))
+    text = without_secrets(repr(value))
     return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _without_secrets(text: str) -> str:
-    """Addresses without user, password and query: what is told goes to the journal and over MQTT."""
-    return _ADDRESS.sub(r"\1\2", text)
 
 
 def across(table: dict[str, Any]) -> list[str]:

@@ -273,6 +273,9 @@ def test_demo_names_each_item_and_keeps_the_score(
     assert main(["demo", "--images", str(folder / "none")]) == 2
     assert main(["demo", "--plain", "--camera", "/dev/none"]) == 3
     assert "pictures: camera /dev/none" in capsys.readouterr().err
+    monkeypatch.setattr("edge.app.run", lambda *_, **__: None)
+    assert main(["demo", "--plain", "--camera", "rtsp://me:secret@camera/"]) == 0
+    assert "pictures: camera rtsp://camera/" in capsys.readouterr().err
 
 
 def test_a_demo_with_a_camera_leaves_a_hand_the_time_to_take_the_item_away(tmp_path: Path) -> None:

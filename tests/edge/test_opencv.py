@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from rtspcamera import RtspCamera
 
-from edge.adapters.opencv import OpenCvCamera, OpenCvSource, shown
+from edge.adapters.opencv import OpenCvCamera, OpenCvSource
 from edge.adapters.reopening import ReopeningCamera
 from edge.errors import CameraError
 from edge.model import Box, Fault, Frame
@@ -219,20 +219,6 @@ def test_no_message_gives_a_password_away(network_camera: MjpegCamera, looking: 
     for message in (fault.message, str(error.value)):
         assert "/video" in message
         assert not any(secret in message for secret in ("user", "secret", "hush"))
-
-
-@pytest.mark.parametrize(
-    ("device", "text"),
-    [
-        (0, "0"),
-        ("/dev/video0", "/dev/video0"),
-        ("rtsp://10.0.0.5:554/stream1", "rtsp://10.0.0.5:554/stream1"),
-        ("rtsp://me:p@ss:w0rd@10.0.0.5/stream1?pwd=x#y", "rtsp://10.0.0.5/stream1"),
-        ("http://me@[fe80::1]:80/", "http://[fe80::1]:80/"),
-    ],
-)
-def test_a_url_is_shown_without_its_secrets(device: int | str, text: str) -> None:
-    assert shown(device) == text
 
 
 @pytest.mark.parametrize(
