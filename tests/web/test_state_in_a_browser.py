@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from dataclasses import replace
 from typing import Any
 
@@ -53,6 +55,17 @@ def test_faults_and_warnings_are_said_in_words_and_go_again(page: Any, played: P
     assert page.find_element("id", "problems").get_attribute("aria-live") == "polite", "a screen reader says it"
     played.become(sound)
     wait_until(lambda: text_of(page, "#problems") == "", WITHIN_S)
+    says(page, "#word", "Ready")
+
+
+def test_a_dead_line_is_noticed_where_the_clock_was_set_back(page: Any, played: PlayedBin) -> None:
+    """That of the computer which shows it: a kiosk's is a Pi's, which knows the time only from others."""
+    os.kill(played.pid, signal.SIGSTOP)
+    try:
+        page.execute_script("const now = Date.now; Date.now = () => now() - 8 * 3600 * 1000;")
+        says(page, "#word", "No connection")
+    finally:
+        os.kill(played.pid, signal.SIGCONT)
     says(page, "#word", "Ready")
 
 

@@ -17,7 +17,7 @@ export function live(on) {
   }
   // after a sleep, or where the other end lost its power, a line is dead and nothing says so
   const watch = setInterval(() => {
-    if (Date.now() - heard < SILENT_MS) return;
+    if (Math.abs(Date.now() - heard) < SILENT_MS) return; // a clock that is set back would wait until it has caught up
     clearInterval(watch);
     on.line(false);
     again();
