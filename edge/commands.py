@@ -109,6 +109,7 @@ DOES = {
 }
 
 
+MAY_BE_A_HAND = "something moves on the tray; take your hand away and ask again"
 _NOT_SETTLED = {
     Phase.EMPTY: "nothing lies on the tray; put an item there",
     Phase.MOVING: "the item does not lie still yet; take your hand away and ask again",
@@ -181,21 +182,22 @@ def parse(name: str, payload: bytes) -> Command | Answer:
 
 def objection(command: Command, now: Situation, compartments: Collection[str]) -> Answer | None:
     """Why the bin will not do this now; None when it may."""
-    request = command.request
-    if not isinstance(request, FlapRequest | EmptiedRequest):
-        why = _not_teachable(now) if isinstance(request, TeachItemRequest) else None
-        return None if why is None else refused(command.name, request.id, Refusal.BUSY, why)
-    if request.compartment is not None and request.compartment not in compartments:
+    request, why = command.request, None
+    if isinstance(request, FlapRequest | EmptiedRequest) and request.compartment not in (None, *compartments):
         return refused(command.name, request.id, Refusal.INVALID, f"the compartments are {', '.join(compartments)}")
-    if isinstance(request, EmptiedRequest):
-        return None
+    if isinstance(request, FlapRequest):
+        why = _not_movable(now)
+    elif isinstance(request, TeachItemRequest):
+        why = _not_teachable(now)
+    return None if why is None else refused(command.name, request.id, Refusal.BUSY, why)
+
+
+def _not_movable(now: Situation) -> str | None:
     if not now.idle:
-        return refused(command.name, request.id, Refusal.BUSY, "an item is on its way, or the door is open; ask again")
+        return "an item is on its way, or the door is open; ask again"
     if not (now.paused or now.phase is Phase.EMPTY):
-        return refused(
-            command.name, request.id, Refusal.BUSY, "something lies on the tray; take it away, or pause first"
-        )
-    return None
+        return "something lies on the tray; take it away, or pause first"
+    return MAY_BE_A_HAND if now.phase is Phase.MOVING else None
 
 
 def _not_teachable(now: Situation) -> str | None:

@@ -259,6 +259,15 @@ def test_why_an_item_is_not_kept_is_said(paused: bool, phase: Phase, words: str)
     assert words in answer["message"]
 
 
+def test_a_flap_is_tested_once_nothing_moves_on_the_tray_any_more() -> None:
+    asked = [command("test-flap", id=f"{number}", compartment="hazard") for number in range(2)]
+    inbox = FakeInbox([command("pause"), None, asked[0], None, asked[1]])
+    bin_ = Bin([Phase.EMPTY, *[Phase.MOVING] * 2, *[Phase.SETTLED] * 3], inbox=inbox)
+    assert bin_.run() == []
+    assert [answer["ok"] for answer in replies(inbox)] == [True, False, True]
+    assert bin_.flap.moves == ["hazard"]
+
+
 def test_a_label_that_can_be_none_is_not_kept() -> None:
     inbox = FakeInbox([command("pause"), command("teach-item", label="a/b")])
     keeper = FakeKeeper()

@@ -137,6 +137,13 @@ def test_a_flap_moves_for_a_test_only_when_no_item_is_on_its_way(
     assert may or refusal(answer) is Refusal.BUSY
 
 
+@pytest.mark.parametrize("paused", [True, False])
+def test_no_flap_moves_for_a_test_under_what_may_be_a_hand(paused: bool) -> None:
+    answer = asked(Situation(True, paused, Phase.MOVING))
+    assert refusal(answer) is Refusal.BUSY
+    assert ("take your hand away" in str(answer)) is paused
+
+
 def test_a_compartment_that_is_not_there_is_named_with_those_that_are() -> None:
     answer = asked(Situation(True, True, Phase.EMPTY), "moon")
     assert refusal(answer) is Refusal.INVALID
