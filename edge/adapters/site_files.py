@@ -163,8 +163,8 @@ class SiteFiles:
             return True
         try:
             self.read(day, item_id)
-        except ValueError:
-            return False  # not one of ours
+        except (ValueError, SiteItemMissingError):
+            return False  # not one of ours, or deleted this moment
         unfinished = f".{picture}{UNFINISHED}"
         if unfinished in names:  # on disk as a whole, or its sidecar would not be there
             (self.folder / day / unfinished).replace(self.folder / day / picture)

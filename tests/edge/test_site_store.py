@@ -13,15 +13,18 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from site_items import JPEG, opened, site_item, taken
 from small_disk import fill, mounted
 
+from edge.adapters.site_files import SiteFiles
 from edge.adapters.site_folder import HEADROOM
 from edge.adapters.site_store import SiteStore
 from edge.errors import SiteConflictError, SiteError, SiteItemMissingError
+from edge.site_item import SiteItem
 
 AT = "2026-11-26T10:00:00.000Z"
 ROOM = HEADROOM + 400_000  # for about forty of the tests' items
@@ -286,6 +289,27 @@ def test_one_of_which_nothing_is_left_but_a_damaged_sidecar_is_in_nobodys_way(tm
     small.tend()  # the oldest goes first
     assert [item.item_id for item in small.items()] == []
     small.close()
+
+
+def test_what_is_deleted_while_the_folder_is_read_keeps_nothing_else_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(opened(tmp_path)) as store:
+        for number in range(3):
+            store.add(site_item(number), JPEG)
+    (tmp_path / "index.db").unlink()
+    gone = site_item(0)
+    (tmp_path / gone.day / f"{gone.item_id}.jpg").unlink()
+    read = SiteFiles.read
+
+    def deleted(files: SiteFiles, day: str, item_id: str) -> SiteItem:
+        if item_id == gone.item_id:
+            (tmp_path / day / f"{item_id}.json").unlink()
+        return read(files, day, item_id)
+
+    monkeypatch.setattr(SiteFiles, "read", deleted)
+    with closing(opened(tmp_path)) as store:
+        assert store.counts().total == 2
 
 
 def test_files_of_other_people_are_left_alone(tmp_path: Path) -> None:
