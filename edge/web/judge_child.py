@@ -50,6 +50,7 @@ class JudgeChild:
         self._within_s = within_s
         self._lock = Lock()
         self._child: _Child | None = None
+        self._closed = False
         self._asked_s = self._not_before_s = float("-inf")
 
     def verdict(self, source: bytes, file: str) -> Verdict:
@@ -75,6 +76,7 @@ class JudgeChild:
 
     def close(self) -> None:
         """End the process, also while it answers: whoever waits for that is told. Twice is fine."""
+        self._closed = True  # first: for one that is being started now, see _running()
         if (child := self._child) is not None:
             child.process.kill()
         with self._lock:
@@ -103,6 +105,9 @@ class JudgeChild:
             if (wait_s := self._not_before_s - self._monotonic_s()) > 0:
                 raise _away(wait_s)
             self._child = self._begun()
+        if self._closed:
+            self._end()
+            raise _away(AGAIN_AFTER_S)
         return self._child
 
     def _begun(self) -> _Child:

@@ -6,8 +6,9 @@ import io
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -145,6 +146,42 @@ def test_who_waits_for_an_answer_is_told_when_the_bin_stops(starts: Starts, cloc
         with pytest.raises(ApiError, match="ask again"):
             asked.result(WITHIN_S)
     child.close()
+    assert starts.alive == [False]
+
+
+class WatchedLock:
+    """Knows how many have asked for it."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        self.asked += 1
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+def test_one_that_is_being_started_when_the_bin_stops_is_not_waited_for(
+    starts: Starts, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starts.programs.append(HANGS)
+    lock = WatchedLock()
+    monkeypatch.setattr("edge.web.judge_child.Lock", lambda: lock)
+    with ThreadPoolExecutor(2) as pool:
+        closed = list[Future[None]]()
+
+        def start(descriptor: int) -> subprocess.Popen[bytes]:
+            closed.append(pool.submit(child.close))
+            wait_until(lambda: lock.asked == 2)
+            return starts(descriptor)
+
+        child = JudgeChild(start, clock, within_s=2 * WITHIN_S)
+        with pytest.raises(ApiError, match="ask again"):
+            pool.submit(child.verdict, picture(), "a").result(WITHIN_S)
+        closed[0].result(WITHIN_S)
     assert starts.alive == [False]
 
 
