@@ -174,13 +174,13 @@ def test_one_that_is_being_started_when_the_bin_stops_is_not_waited_for(
         closed = list[Future[None]]()
 
         def start(descriptor: int) -> subprocess.Popen[bytes]:
-            closed.append(pool.submit(child.close))
+            closed.append(pool.submit(made.close))
             wait_until(lambda: lock.asked == 2)
             return starts(descriptor)
 
-        child = JudgeChild(start, clock, within_s=2 * WITHIN_S)
+        made = JudgeChild(start, clock, within_s=2 * WITHIN_S)
         with pytest.raises(ApiError, match="ask again"):
-            pool.submit(child.verdict, picture(), "a").result(WITHIN_S)
+            pool.submit(made.verdict, picture(), "a").result(WITHIN_S)
         closed[0].result(WITHIN_S)
     assert starts.alive == [False]
 
