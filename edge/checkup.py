@@ -129,7 +129,7 @@ def _page(settings: Settings) -> Check:
     address = f"{web.host}:{web.port}"
     file = web.password_file
     password = partial(read_password, file) if file is not None else lambda: None
-    return check_page(lambda: listen(web.host, web.port, "web.port"), address, password)
+    return check_page(lambda: listen(web.host, web.port, "web.port or web.host"), address, password)
 
 
 def _certificates(settings: Settings) -> Iterator[Check]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing
@@ -26,6 +27,8 @@ SLOW_MS = 3000
 WARM_C, HOT_C = 70, 80  # a Pi slows itself down from 80 degrees on
 NOT_KEPT = {"tmpfs", "ramfs", "overlay"}
 SPARE_MB = 200
+NO_PAGE = "without it the page does not start"
+TAKEN = "by this bin, if it runs now; else `sudo ss -ltnp` says by which program"
 NO_PI = "skipped: not a Raspberry Pi"
 
 
@@ -208,14 +211,13 @@ def _judge_page(
     try:
         password()
     except ConfigError as error:
-        return Finding(Level.WARN, str(error), "without it the page does not start")
+        return Finding(Level.WARN, str(error), NO_PAGE)
     try:
         with listen():
             return Finding(Level.OK, f"{address} can be had")
     except ConfigError as error:
-        return Finding(
-            Level.WARN, str(error), "by this bin, if it runs now; else `sudo ss -ltnp` says by which program"
-        )
+        taken = isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EADDRINUSE
+        return Finding(Level.WARN, str(error), TAKEN if taken else NO_PAGE)
 
 
 def _judge_broker(answer: BrokerAnswer) -> Finding:

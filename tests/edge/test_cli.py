@@ -253,6 +253,10 @@ def test_doctor_tells_line_by_line(config: Path, capsys: pytest.CaptureFixture[s
     config.write_text(CONFIG.replace("[mqtt]", page).replace("port = 0", f"port = {free_port()}"))
     assert main(["doctor", "--config", str(config)]) == 0, "the bin sorts without its page"
     assert "empty: the first line is empty" in capsys.readouterr().out
+    config.write_text(config.read_text().replace("password_file", "host = '192.0.2.1'\npassword_file"))
+    (config.parent / "empty").write_text("sesame\n")
+    assert main(["doctor", "--config", str(config)]) == 0
+    assert "choose another web.port or web.host" in capsys.readouterr().out
     config.write_text(CONFIG.replace("enabled = false", 'host = "127.0.0.1"\nport = 1'))
     assert main(["doctor", "--config", str(config)]) != 0
     assert "127.0.0.1:1" in capsys.readouterr().out

@@ -49,6 +49,13 @@ def test_a_page_whose_port_is_taken_is_a_warning_that_says_which_key_to_change()
     assert levels(check) == ["ok"]
 
 
+@pytest.mark.parametrize("host", ["192.0.2.1", "bin..local"])  # of a documentation, so nobody's; of nothing
+def test_only_of_a_port_that_is_taken_it_is_said_who_may_have_it(host: str) -> None:
+    found = only(doctor_checks.check_page(lambda: listen(host, 8080, "web.port or web.host"), f"{host}:8080"))
+    assert (found.level, found.remedy) == (Level.WARN, "without it the page does not start")
+    assert found.text.endswith("; choose another web.port or web.host")
+
+
 def test_a_page_whose_password_cannot_be_read_is_a_warning_too() -> None:
     def empty() -> str:
         raise ConfigError(["web-password: the first line is empty; write the password there"])
