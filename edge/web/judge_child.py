@@ -111,15 +111,21 @@ class JudgeChild:
         return self._child
 
     def _begun(self) -> _Child:
+        try:
+            return self._started()
+        except OSError as error:
+            log.warning("what looks at pictures cannot be started %s", fields(message=error))
+            raise _away(AGAIN_AFTER_S) from error
+
+    def _started(self) -> _Child:
         ours, theirs = socket.socketpair()
         with theirs:
             line = Connection(ours.detach())
             try:
                 return _Child(self._start(theirs.fileno()), line)
-            except OSError as error:
+            except OSError:
                 line.close()
-                log.warning("what looks at pictures cannot be started %s", fields(message=error))
-                raise _away(AGAIN_AFTER_S) from error
+                raise
 
     def _end(self) -> None:
         child, self._child = self._child, None

@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from bin_process import config_text
@@ -203,10 +204,13 @@ def test_the_page_has_none_of_the_libraries_that_look_at_pictures() -> None:
     assert done.stdout == "[]\n", "they take more memory than the page itself"
 
 
-def test_one_that_cannot_be_started_is_told(clock: FakeClock) -> None:
-    def start(_: int) -> subprocess.Popen[bytes]:
-        raise BlockingIOError("no more processes")
+@pytest.mark.parametrize("what", ["processes", "files"])
+def test_one_that_cannot_be_started_is_told(clock: FakeClock, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    def none(*_: object) -> NoReturn:
+        raise BlockingIOError(f"no more {what}")
 
+    if what == "files":
+        monkeypatch.setattr("socket.socketpair", none)
     with pytest.raises(ApiError, match="ask again") as caught:
-        JudgeChild(start, clock).verdict(picture(), "a")
+        JudgeChild(none, clock).verdict(picture(), "a")
     assert caught.value.status == 503
