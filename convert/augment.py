@@ -6,11 +6,13 @@ Every function takes its randomness; the same generator state gives the same pic
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import cv2
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
+from pydantic import Field
 
 from convert.cutout import cut_out, lay
 from convert.grounds import ground
@@ -22,8 +24,8 @@ from edge.model import Pixels
 class Augment:
     """How strongly. Shares are probabilities (0..1)."""
 
-    min_area: float = 0.4  # the smallest part of a picture that a crop keeps
-    aspect: float = 1.33  # how much a crop may be stretched either way
+    min_area: Annotated[float, Field(gt=0, le=1)] = 0.4  # the smallest part of a picture that a crop keeps
+    aspect: Annotated[float, Field(gt=0)] = 1.33  # how much a crop may be stretched either way
     quarter_turns: float = 0.25  # share turned by 90, 180 or 270 degrees
     tilt_degrees: float = 20.0
     tray: float = 0.2  # share shown whole with its surroundings, as the bin's crop with its margin is

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
 import cv2
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
+from pydantic import Field
 
 from edge.model import Pixels
 
@@ -27,7 +29,9 @@ class Light:
     blur: float = 0.15
     motion: float = 0.05
     noise: float = 0.2
-    grain: float = 6.0  # standard deviation of the strongest noise, of 255; from 6 up, drawn by ratio
+    grain: Annotated[float, Field(ge=0)] = (
+        6.0  # standard deviation of the strongest noise, of 255; from 6 up, drawn by ratio
+    )
     jpeg: float = 0.2
     hide: float = 0.1  # share with something in front of a part
 

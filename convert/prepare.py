@@ -19,6 +19,7 @@ from convert.alike import confirm, find_alike, find_twins, thumb
 from convert.errors import DataError, RecipeError
 from convert.findings import Findings, LeftOut, Stripped, to_text
 from convert.reading import Read, read_all
+from convert.recipe import read_seed
 from convert.setpage import page
 from convert.sources import Source, find_sources, folder_labels
 from convert.split import (
@@ -224,7 +225,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--out", required=True, type=Path, metavar="SET", help="the prepared set (2 GB for 13,000)")
     parser.add_argument("--validation", type=float, default=0.08, metavar="SHARE", help="share of each class (0.08)")
     parser.add_argument("--test", type=float, default=0.1, metavar="SHARE", help="share of each class (0.1)")
-    parser.add_argument("--seed", type=int, default=0, help="another seed, another split (0)")
+    parser.add_argument("--seed", type=read_seed, default=0, help="another seed, another split (0)")
     parser.add_argument(
         "--keep", type=Path, metavar="CSV", help="an earlier splits.csv: what trained or was held out there stays so"
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import tomllib
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -11,6 +13,10 @@ from convert.augment import Augment
 from convert.errors import RecipeError
 
 FOLDER = Path(__file__).parent / "recipes"
+
+
+SEEDS = 2**32  # NumPy, Keras and scikit-learn take no other
+_Side = Annotated[int, Field(ge=32, le=1024)]  # of a picture, in pixels
 
 
 class _Part(BaseModel):
@@ -38,7 +44,7 @@ class Head(_Part):
 class Tune(_Part):
     """Stage 2: gentle fine-tuning. sizes: the side in pixels for each epoch; empty leaves the stage out."""
 
-    sizes: tuple[int, ...] = ()
+    sizes: tuple[_Side, ...] = ()
     batch: int = Field(default=32, ge=1)
     rate: float = Field(default=2e-4, gt=0)
     warmup_steps: int = Field(default=100, ge=0)
@@ -52,7 +58,9 @@ class Tune(_Part):
     mixup: float = Field(default=0.0, ge=0)  # 0: off; else both parameters of the beta distribution
     ema: float = Field(default=0.998, ge=0, lt=1)  # decay of the running mean of the weights
     patience: int = Field(default=0, ge=0)  # epochs without a better validation score before it stops; 0: never
-    blend: tuple[float, ...] = (1.0,)  # shares of the fine-tuned weights to try against the linear head's
+    blend: tuple[float, ...] = Field(
+        default=(1.0,), min_length=1
+    )  # shares of the fine-tuned weights to try against the linear head's
 
 
 class Teaching(_Part):
@@ -81,7 +89,7 @@ class Quantize(_Part):
 class Recipe(_Part):
     """Everything that a training run depends on, besides the pictures."""
 
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=SEEDS)
     model: Model
     inherit: Inherit = Inherit()
     head: Head = Head()
@@ -89,6 +97,13 @@ class Recipe(_Part):
     teaching: Teaching = Teaching()
     augment: Augment = Augment()
     quantize: Quantize = Quantize()
+
+
+def read_seed(text: str) -> int:
+    """Of a command line. Raises ArgumentTypeError."""
+    if not text.isdecimal() or int(text) >= SEEDS:
+        raise argparse.ArgumentTypeError(f"a whole number from 0 to {SEEDS - 1}, not {text!r}")
+    return int(text)
 
 
 def load(name: str) -> Recipe:

@@ -51,6 +51,11 @@ class Run:
         """The set, its labels in the order of the model's. Raises DataError, RecipeError: imported without a set."""
         if self.dataset is None:
             raise RecipeError(f"{self.folder}: imported without pictures. Import it again with --set SET.")
+        if not self.dataset.exists():
+            raise DataError(
+                f"{self.folder}: the set {self.dataset} is not there. If it was moved, give the command that made the "
+                "run again, with the new place."
+            )
         found = in_order(data.load(self.dataset), self.labels)
         self.check_held_out(found.items)
         return found
@@ -110,24 +115,28 @@ def begin(
 ) -> Run:
     """Note what a run is made of. Raises RecipeError when the folder holds a run that is made of something else.
 
-    The same recipe with more epochs goes on with the run. Raises DataError when there is no set in `dataset`.
+    The same recipe with more epochs goes on with the run, and so does the same set in another place. Raises DataError
+    when there is no set in `dataset`.
     """
     told = "" if teacher is None else str(teacher.resolve())
     note = _Note(dataset=str(dataset.resolve()), labels=labels, recipe=recipe, command=command, teacher=told)
     splits = data.read_splits(dataset / data.SPLITS)
     is_new = not (folder / FILE).exists()
-    if not is_new:
+    if is_new:
+        _no_set(folder)
+    else:
         earlier = load(folder)
-        same = (earlier.labels, earlier.dataset) == (labels, dataset.resolve()) and _same(folder, splits)
+        same_place = earlier.dataset == dataset.resolve()
+        same = earlier.labels == labels and _same(folder, splits, untold=same_place)
         same = same and earlier.teacher in (told, UNTOLD)
         if not same or not _goes_on(recipe, earlier.recipe):
             raise RecipeError(
                 f"{folder}: holds a run of another recipe or set, or with another teacher, or the set was prepared "
                 "anew since. Choose another --out, or remove the folder."
             )
-        if recipe == earlier.recipe:
+        if recipe == earlier.recipe and same_place:
             return earlier
-    with _written(folder):
+    with written(folder):
         if is_new:
             data.write_splits(folder, splits)
         _write(folder, note)
@@ -135,7 +144,7 @@ def begin(
 
 
 @contextmanager
-def _written(folder: Path) -> Iterator[None]:
+def written(folder: Path) -> Iterator[None]:
     """Around what writes into a run's folder, which is made. Raises RecipeError: a full disk, no place to write."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -148,11 +157,17 @@ def _write(folder: Path, note: _Note) -> None:
     write_atomic(folder / FILE, f"{note.model_dump_json(indent=2)}\n".encode())
 
 
-def _same(folder: Path, splits: Sequence[Item]) -> bool:
-    """Whether a run trains on these pictures, in this order; one of an earlier version does not tell."""
+def _no_set(folder: Path) -> None:
+    """Raises RecipeError when a prepared set lies there: its splits.csv and a run's must not be one file."""
+    if (folder / data.PIXELS).exists():
+        raise RecipeError(f"{folder}: holds a prepared set. Choose another --out.")
+
+
+def _same(folder: Path, splits: Sequence[Item], *, untold: bool) -> bool:
+    """Whether a run trains on these pictures, in this order; one of an earlier version does not tell: `untold`."""
     noted = folder / data.SPLITS
     if not noted.exists():
-        return True
+        return untold
     before, now = ([(i.sha256, i.label, i.split) for i in items] for items in (data.read_splits(noted), splits))
     return before == now
 
@@ -173,7 +188,7 @@ def write_finished(run: Run, model: keras.Model, trained: Sequence[Item] = ()) -
     dataset = None if run.dataset is None else str(run.dataset.resolve())
     note = _Note(dataset=dataset, labels=run.labels, recipe=run.recipe, command=run.command, imported=run.imported)
     temporary = run.folder / "unfinished.keras"
-    with _written(run.folder):
+    with written(run.folder):
         model.save(temporary)
         if trained:
             data.write_splits(run.folder, trained)
@@ -187,6 +202,7 @@ def keep_another(run: Run) -> None:
     An import replaces another import, else a run only what the same command made.
     """
     if not (run.folder / FILE).exists():
+        _no_set(run.folder)
         return
     earlier = load(run.folder)
     if not ((earlier.imported and run.imported) or earlier.command == run.command):

@@ -43,8 +43,9 @@ def train(dataset: data.Dataset, plan: recipe.Recipe, folder: Path, teacher: Pat
         tune(model, dataset, plan, folder, master)
         choose_blend(model, linear, dataset, plan)
     temporary = folder / "unfinished.keras"
-    model.save(temporary)
-    temporary.replace(folder / runs.MODEL)
+    with runs.written(folder):
+        model.save(temporary)
+        temporary.replace(folder / runs.MODEL)
     return model
 
 
@@ -78,7 +79,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("set", type=Path, metavar="SET", help="what `prepare` wrote")
     parser.add_argument("--recipe", default="garbage10-efficientnet-lite2", help="a name or a .toml file (%(default)s)")
     parser.add_argument("--weights", metavar="W", help="imagenet, none, or a file; instead of the recipe's")
-    parser.add_argument("--seed", type=int, metavar="N", help="instead of the recipe's: another run, for `soup`")
+    parser.add_argument(
+        "--seed", type=recipe.read_seed, metavar="N", help="instead of the recipe's: another run, for `soup`"
+    )
     parser.add_argument(
         "--teacher",
         type=Path,
@@ -96,9 +99,10 @@ def _run(options: argparse.Namespace) -> None:
     if options.seed is not None:
         plan = plan.model_copy(update={"seed": options.seed})
     dataset = data.load(options.set)
-    begun_with = runs.of(Path(plan.model.weights))
-    if begun_with is not None:
-        begun_with.check_held_out(dataset.items)
+    for taken_from in (Path(plan.model.weights), options.teacher):
+        known = None if taken_from is None else runs.of(taken_from)
+        if known is not None:
+            known.check_held_out(dataset.items)
     command = shlex.join(["smartbin-convert", *sys.argv[1:]])
     runs.begin(options.out, options.set, dataset.labels, plan, command, teacher=options.teacher)
     model = train(dataset, plan, options.out, options.teacher)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,24 @@ def test_unknown_keys_and_values_out_of_range_are_all_named(tmp_path: Path) -> N
         recipe.load(path)
     for key in ("model.sise", "tune.rate", "augment.blurr"):
         assert key in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("seed", "seed = -1\n"),
+        ("tune.sizes", "[tune]\nsizes = [0]\n"),
+        ("inherit.sizes", "[inherit]\nsizes = [-32]\n"),
+        ("tune.blend", "[tune]\nblend = []\n"),
+        ("augment.min_area", "[augment]\nmin_area = 1.5\n"),
+        ("augment.aspect", "[augment]\naspect = -1\n"),
+        ("augment.light.grain", "[augment.light]\ngrain = -3\n"),
+    ],
+)
+def test_what_would_end_a_training_halfway_is_refused_before(key: str, text: str, tmp_path: Path) -> None:
+    path = write(tmp_path / "r.toml", f'{text}[model]\nbackbone = "efficientnet-lite2"\n')
+    with pytest.raises(RecipeError, match=re.escape(key)):
+        recipe.load(path)
 
 
 def test_an_unknown_name_lists_those_that_there_are() -> None:
