@@ -6,7 +6,7 @@ one recipe with several seeds (`train --seed`), or with other augmentation, and 
 
 From the best run on, each other one is tried, in parts from a little to half; what does not help stays out. What
 counts is the validation part, clean and as a bad camera sees it, and the pictures of other cameras. The test part is
-not asked.
+not asked. The set and the size of the pictures are those of the RUN that is named first.
 
     SOUP/run.json, splits.csv, model.keras   a run like any other, for `quantize`; what its runs were trained on
 """
@@ -100,8 +100,10 @@ def _run(options: argparse.Namespace) -> None:
     for run in kitchen[1:]:
         run.check_held_out(dataset.items)
     model, used = cook(kitchen, dataset)
-    first = next(run for run in kitchen if run.folder == used[0].folder)
+    first = next(run for run in kitchen if run.folder == used[0].folder).recipe
+    # what it is quantised for and measured on is what it was tasted as and on
+    sized = first.model.model_copy(update={"size": planned.recipe.model.size})
     trained = {known: item for run in kitchen for known, item in run.trained().items()}
-    runs.write_finished(replace(planned, dataset=first.dataset, recipe=first.recipe), model, [*trained.values()])
+    runs.write_finished(replace(planned, recipe=first.model_copy(update={"model": sized})), model, [*trained.values()])
     parts = " + ".join(f"{each.share:.0%} of {each.folder}" for each in used[1:])
     print(f"{options.out / runs.MODEL}: {used[0].folder}{f', then {parts}' if parts else ' alone: nothing helped it'}")

@@ -119,6 +119,24 @@ def test_a_soup_tells_what_its_runs_were_trained_on(small_set: Path, tmp_path: P
             made.check_held_out([held])
 
 
+def test_it_is_measured_on_the_set_and_at_the_size_that_it_was_tasted_on(
+    small_set: Path, good: list[np.ndarray], tmp_path: Path
+) -> None:
+    """Though the best run, whose recipe it has, is of another set and of larger pictures."""
+    broken, model = network(), network()
+    broken.set_weights([-a for a in good])
+    model.set_weights(good)
+    named_first, best = finished(tmp_path / "first", small_set, broken), tmp_path / "best"
+    sized = PLAN.model.model_copy(update={"size": 64})
+    plan = PLAN.model_copy(update={"model": sized, "seed": 7})
+    run.write_finished(run.Run(best, tmp_path / "other set", LABELS, plan, "train best"), model)
+    assert main(["soup", str(named_first), str(best), "--out", str(tmp_path / "soup")]) == 0
+    made = run.load(tmp_path / "soup")
+    assert made.dataset == small_set
+    assert made.recipe.model.size == 32
+    assert made.recipe.seed == 7
+
+
 def test_a_soup_of_one_and_the_folder_of_another_run_are_refused(
     small_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -129,6 +147,13 @@ def test_a_soup_of_one_and_the_folder_of_another_run_are_refused(
     assert main(["soup", str(first), str(second), "--out", str(first)]) == 2
     assert "holds another run" in capsys.readouterr().err
     assert (first / run.MODEL).read_bytes() == before
+
+
+def test_a_soup_is_not_written_over_a_set(small_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folders = [finished(tmp_path / name, small_set, network()) for name in ("first", "second")]
+    assert main(["soup", *map(str, folders), "--out", str(small_set)]) == 2
+    assert "holds a prepared set" in capsys.readouterr().err
+    assert not (small_set / run.FILE).exists()
 
 
 def test_the_soup_is_noted_as_what_it_is(small_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
