@@ -582,12 +582,15 @@ confirm_purge() {
 }
 
 # delete FOLDER: where a disk of its own is mounted, all that is on it
-delete() { if mountpoint -q "$1"; then find "$1" -mindepth 1 -delete; else rm -rf "$1"; fi; }
+delete() { if [[ ! -L $1 ]] && mountpoint -q "$1"; then find "$1" -mindepth 1 -delete; else rm -rf "$1"; fi; }
 
 purge() {
-    step "Deleting $ETC" delete "$ETC"
-    step "Deleting $STATE" delete "$STATE"
-    step "Deleting $DROP_IN_DIR" delete "$DROP_IN_DIR"
+    local folder
+    for folder in "$ETC" "$STATE" "$DROP_IN_DIR"; do
+        # there may be something else, too
+        [[ ! -L $folder ]] || warn "$folder is a link: what it leads to stays, delete it yourself: $(readlink -m "$folder")"
+        step "Deleting $folder" delete "$folder"
+    done
     if getent passwd "$SERVICE_USER" >/dev/null; then step "Removing the user $SERVICE_USER" userdel "$SERVICE_USER"; fi
     # goes with the user, but where an administrator is in it
     if getent group "$SERVICE_USER" >/dev/null; then step "Removing the group $SERVICE_USER" groupdel "$SERVICE_USER"; fi

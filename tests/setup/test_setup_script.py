@@ -270,6 +270,32 @@ def test_a_power_cut_while_a_unit_is_written_leaves_the_one_before(sandbox: Sand
     assert unit.read_text() == "before"
 
 
+PURGE = """
+getent() { false; }
+mountpoint() { [[ ${@: -1} == *disk || -L ${@: -1} ]]; }
+purge
+"""
+
+
+def test_a_purge_says_what_of_the_bin_lies_elsewhere(sandbox: Sandbox) -> None:
+    """Pictures and events on a disk that the folder is a link to, where there may be others' too."""
+    script_with(sandbox, PURGE)
+    script = sandbox.checkout / "setup.sh"
+    elsewhere, state, settings = (sandbox.checkout / name for name in ("elsewhere", "state", "disk"))
+    text = script.read_text().replace("/var/lib/smart-bin", str(state)).replace("/etc/smart-bin", str(settings))
+    script.write_text(text.replace("/var/log/", f"{sandbox.checkout}/"))
+    for folder in (elsewhere, settings):
+        folder.mkdir()
+        (folder / "file").touch()
+    state.symlink_to(elsewhere)
+    done = sandbox.setup()
+    assert done.returncode == 0, done.stderr
+    assert f"{state} is a link: what it leads to stays, delete it yourself: {elsewhere}" in done.stderr
+    assert not state.is_symlink()
+    assert (elsewhere / "file").exists()
+    assert not list(settings.iterdir()), "on a disk of its own"
+
+
 def test_all_of_an_installation_is_on_the_disk_when_it_says_so(sandbox: Sandbox) -> None:
     said = sandbox.setup("--dry-run", "install").stdout
     assert said.index("systemctl enable") < said.rindex("      sync\n")
