@@ -104,6 +104,15 @@ def test_labels_of_another_model_are_refused(
     assert not (other / "bank.npz").exists()
 
 
+def test_a_model_that_was_imported_may_have_its_labels_in_another_order(small_set: Path, tmp_path: Path) -> None:
+    other = _packaged(tmp_path / "other", tuple(_PALETTE)[::-1])
+    assert main(["bank", str(other), "--set", str(small_set)]) == 0
+    found, dataset = manifest.load_bank(other, manifest.load(other)), data.load(small_set)
+    assert found is not None
+    held = [dataset.items[int(i)].label for i in dataset.indices(VALIDATION)]
+    assert [tuple(_PALETTE)[::-1][int(i)] for i in found.truth[found.held_out]] == held
+
+
 def test_no_model_there_is_said(small_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bank", str(tmp_path / "none"), "--set", str(small_set)]) == 4
 
