@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -142,7 +143,8 @@ def _load(model: keras.Model, path: Path) -> None:
         for layer in (layer for layer in model.layers if layer.weights):  # the others are named by a counter
             layer.set_weights(whole.get_layer(layer.name).get_weights())
     except (OSError, ValueError) as error:
-        raise RecipeError(f"weights {path}: do not fit {model.name} ({error}).") from error
+        why = textwrap.shorten(str(error), 200)  # Keras lists every layer that there is
+        raise RecipeError(f"weights {path}: do not fit {model.name} ({why}).") from error
 
 
 def _existing(weights: str) -> Path:

@@ -115,13 +115,14 @@ def begin(
 ) -> Run:
     """Note what a run is made of. Raises RecipeError when the folder holds a run that is made of something else.
 
+    One that has learned nothing yet gives way: it may have ended because of a mistake in its command.
     The same recipe with more epochs goes on with the run, and so does the same set in another place. Raises DataError
     when there is no set in `dataset`.
     """
     told = "" if teacher is None else str(teacher.resolve())
     note = _Note(dataset=str(dataset.resolve()), labels=labels, recipe=recipe, command=command, teacher=told)
     splits = data.read_splits(dataset / data.SPLITS)
-    is_new = not (folder / FILE).exists()
+    is_new = not ((folder / FILE).exists() and _learned(folder))
     if is_new:
         _no_set(folder)
     else:
@@ -155,6 +156,11 @@ def written(folder: Path) -> Iterator[None]:
 
 def _write(folder: Path, note: _Note) -> None:
     write_atomic(folder / FILE, f"{note.model_dump_json(indent=2)}\n".encode())
+
+
+def _learned(folder: Path) -> bool:
+    """Whether something would be lost with a run."""
+    return any(path.suffix in (".npz", ".keras") for path in folder.iterdir())
 
 
 def _no_set(folder: Path) -> None:

@@ -68,6 +68,13 @@ def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
         backbones.build("efficientnet-lite2", str(tmp_path / "bad.weights.h5"))
 
 
+def test_weights_of_another_network_are_refused_in_a_line_or_two(tmp_path: Path) -> None:
+    backbones.with_head(backbones.build("efficientnet-lite2", "none"), 2).save(tmp_path / "lite2.keras")
+    with pytest.raises(RecipeError, match="do not fit efficientnetv2-s") as caught:
+        backbones.build("efficientnetv2s", str(tmp_path / "lite2.keras"))
+    assert len(str(caught.value)) < 300 + len(str(tmp_path))
+
+
 def test_weights_come_back_from_a_file(tmp_path: Path) -> None:
     first = backbones.build("efficientnet-lite2", "none")
     first.save_weights(tmp_path / "w.weights.h5")

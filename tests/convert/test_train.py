@@ -130,10 +130,16 @@ def test_class_weights_balance_as_much_as_asked() -> None:
     assert full[truth].mean() == pytest.approx(1)
 
 
+def learned(folder: Path) -> None:
+    """Let a run there have something to lose."""
+    (folder / "head.npz").touch()
+
+
 def test_a_folder_with_another_run_is_left_alone(
     small_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run.begin(tmp_path / "run", small_set, ("metal", "paper", "plastic"), PLAN, "smartbin-convert train")
+    learned(tmp_path / "run")
     again = run.begin(tmp_path / "run", small_set, ("metal", "paper", "plastic"), PLAN, "the same, written otherwise")
     assert again.command == "smartbin-convert train"
     assert main(["train", str(small_set), "--out", str(tmp_path / "run")]) == 2
@@ -178,6 +184,7 @@ def test_a_recipe_with_more_epochs_goes_on_and_another_rate_does_not(tmp_path: P
     prepared.mkdir()
     data.write_splits(prepared, [])
     run.begin(tmp_path, prepared, ("a", "b"), PLAN, "first")
+    learned(tmp_path)
     assert run.begin(tmp_path, prepared, ("a", "b"), longer, "second").recipe == longer
     assert run.load(tmp_path).recipe == longer
     for recipe in (PLAN, other):
@@ -192,6 +199,7 @@ def test_a_run_does_not_go_on_with_a_set_that_was_prepared_anew(tmp_path: Path) 
     items = [Item(f"{i}.jpg", "ab"[i % 2], MAIN, f"{i:064}", i, (TRAIN, TEST)[i // 2]) for i in range(4)]
     data.write_splits(prepared, items)
     run.begin(tmp_path, prepared, ("a", "b"), PLAN, "first")
+    learned(tmp_path)
     data.write_splits(prepared, [replace(item, path=f"elsewhere/{item.path}") for item in items])
     run.begin(tmp_path, prepared, ("a", "b"), PLAN, "the same pictures")
     data.write_splits(prepared, [replace(item, split={TRAIN: TEST, TEST: TRAIN}[item.split]) for item in items])
@@ -204,10 +212,23 @@ def test_a_run_does_not_go_on_without_its_teacher(tmp_path: Path) -> None:
     prepared.mkdir()
     data.write_splits(prepared, [])
     run.begin(tmp_path, prepared, ("a", "b"), PLAN, "first", teacher=teacher)
+    learned(tmp_path)
     assert run.begin(tmp_path, prepared, ("a", "b"), PLAN, "again", teacher=teacher).command == "first"
     for other in (None, tmp_path / "another.keras"):
         with pytest.raises(RecipeError, match="another teacher"):
             run.begin(tmp_path, prepared, ("a", "b"), PLAN, "second", teacher=other)
+
+
+def test_a_mistake_in_the_command_is_put_right_in_the_same_folder(
+    small_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who was told to give a teacher, and gives one, is not told that the run is one without."""
+    words = ["train", str(small_set), "--recipe", "garbage10-efficientnetv2s-distilled", "--out", str(tmp_path / "run")]
+    assert main(words) == 2
+    assert "needs --teacher" in capsys.readouterr().err
+    assert main([*words, "--teacher", str(tmp_path / "none.keras")]) == 2
+    assert "Give the model.keras of a finished run" in capsys.readouterr().err
+    assert run.load(tmp_path / "run").teacher == str(tmp_path / "none.keras")
 
 
 def test_a_set_that_holds_out_what_a_run_was_trained_on_does_not_measure_it(small_set: Path, tmp_path: Path) -> None:
@@ -265,6 +286,7 @@ def test_a_run_whose_set_was_moved_goes_on_there(small_set: Path, tmp_path: Path
     prepared = Path(shutil.copytree(small_set, tmp_path / "set"))
     labels = data.load(prepared).labels
     run.begin(tmp_path / "run", prepared, labels, PLAN, "train")
+    learned(tmp_path / "run")
     moved = prepared.rename(tmp_path / "moved")
     with pytest.raises(DataError, match=r"the set .*set is not there\. If it was moved"):
         run.load(tmp_path / "run").pictures()
@@ -301,6 +323,7 @@ def test_a_full_disk_does_not_cost_a_run_what_it_has(tmp_path: Path) -> None:
     longer = PLAN.model_copy(update={"tune": PLAN.tune.model_copy(update={"sizes": (32, 48, 48)})})
     data.write_splits(tmp_path, [])
     run.begin(tmp_path / "run", tmp_path, ("a", "b"), PLAN, "first")
+    learned(tmp_path / "run")
     with disk_of(100), pytest.raises(RecipeError, match=r"File too large\. Make room"):
         run.begin(tmp_path / "run", tmp_path, ("a", "b"), longer, "second")
     assert run.load(tmp_path / "run").recipe == PLAN
