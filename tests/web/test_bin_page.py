@@ -275,6 +275,13 @@ return {
 @pytest.mark.slow
 def test_the_page_shows_what_the_bin_did(page: Page, tmp_path: Path) -> None:
     """Paused, so that it and the API speak of the same moment."""
+
+    def is_complete() -> bool:
+        """Whether the history, which another test cut off, knows of every compartment again."""
+        days = page.get("/api/v1/stats?days=1")["days"]
+        return bool(days) and days[0]["by_compartment"].keys() == page.get("/api/v1/state")["by_compartment"].keys()
+
+    wait_until(is_complete, WITHIN_S)
     assert page.command("pause")[1]["ok"]
     wait_until(lambda: page.get("/api/v1/state")["paused"], WITHIN_S)
     with headless.chromium(tmp_path) as browser:
