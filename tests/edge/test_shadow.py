@@ -273,7 +273,7 @@ def test_a_restart_goes_on_where_it_was(world: World) -> None:
     assert noted is not None
     assert (noted.items, noted.begun) == (3, 0)
     with closing(world.shadowing()) as beside:
-        until(lambda: len(world.opened) == 2)
+        begun(beside, world)
         sort(beside, 1)
         assert beside.comparison is not None
         assert beside.comparison.items == 4
