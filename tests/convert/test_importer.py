@@ -353,6 +353,11 @@ def test_labels_are_spelled_as_those_of_a_set(tmp_path: Path) -> None:
         importer.read_labels("papier-m\u00e2ch\u00e9,papier-ma\u0302che\u0301")
 
 
+def test_there_may_be_more_labels_than_fit_into_a_name() -> None:
+    labels = tuple(f"class-{number}" for number in range(60))
+    assert importer.read_labels(",".join(labels)) == labels
+
+
 def test_the_truth_follows_the_order_of_the_labels(finished: Path, small_set: Path, tmp_path: Path) -> None:
     words = ["import", str(finished), "--labels", ",".join(LABELS), "--set", str(small_set)]
     assert main([*words, "--out", str(tmp_path / "run")]) == 0
