@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -142,6 +144,23 @@ def begin(
             data.write_splits(folder, splits)
         _write(folder, note)
     return load(folder)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Around a training in a folder, which is made. Raises RecipeError: another process trains there, no place."""
+    with written(folder):
+        descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RecipeError(f"{folder}: another training goes on there. Wait for its end, or end it.") from error
+        except OSError:
+            pass  # a disk of a network may know no locks
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager

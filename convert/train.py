@@ -104,8 +104,9 @@ def _run(options: argparse.Namespace) -> None:
         if known is not None:
             known.check_held_out(dataset.items)
     command = shlex.join(["smartbin-convert", *sys.argv[1:]])
-    runs.begin(options.out, options.set, dataset.labels, plan, command, teacher=options.teacher)
-    model = train(dataset, plan, options.out, options.teacher)
+    with runs.alone(options.out):
+        runs.begin(options.out, options.set, dataset.labels, plan, command, teacher=options.teacher)
+        model = train(dataset, plan, options.out, options.teacher)
     held = dataset.indices(VALIDATION)
     score = accuracy(predict(model, dataset, held, plan.model.size), dataset.truth[held])
     print(f"{options.out / runs.MODEL}: {score:.2%} of the labels of {len(held)} validation pictures are right")

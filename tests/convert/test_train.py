@@ -231,6 +231,19 @@ def test_a_mistake_in_the_command_is_put_right_in_the_same_folder(
     assert run.load(tmp_path / "run").teacher == str(tmp_path / "none.keras")
 
 
+def test_two_do_not_train_in_one_folder_at_once(
+    small_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each would write into the other's half-written checkpoint."""
+    words = ["train", str(small_set), "--out", str(tmp_path / "run")]
+    with run.alone(tmp_path / "run"):
+        assert main(words) == 2
+        assert "another training goes on there" in capsys.readouterr().err
+        assert not (tmp_path / "run" / run.FILE).exists()
+    with run.alone(tmp_path / "run"):
+        pass  # free again
+
+
 def test_a_set_that_holds_out_what_a_run_was_trained_on_does_not_measure_it(small_set: Path, tmp_path: Path) -> None:
     prepared = Path(shutil.copytree(small_set, tmp_path / "set"))
     run.begin(tmp_path / "run", prepared, data.load(prepared).labels, PLAN, "train")
