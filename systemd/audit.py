@@ -84,8 +84,11 @@ def read_accepted(path: Path) -> dict[str, str]:
 
 
 def pins(files: Iterable[Path]) -> set[tuple[str, str]]:
-    """Name and version of each."""
-    found = {pin for path in files for pin in PIN.findall(path.read_text())}
+    """Name and version of each. Raises ValueError."""
+    try:
+        found = {pin for path in files for pin in PIN.findall(path.read_text())}
+    except OSError as error:
+        raise ValueError(f"{error.filename}: {error.strerror}") from error
     if not found:
         raise ValueError("nothing is pinned in the files given")
     return found

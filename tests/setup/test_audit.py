@@ -171,6 +171,12 @@ def test_a_database_that_is_not_there_is_no_answer_either(files: list[Path]) -> 
     assert audit(*files, "--osv-url", f"http://127.0.0.1:{free_port()}/v1/query").returncode == NO_ANSWER
 
 
+def test_a_file_that_is_not_there_is_no_weakness(tmp_path: Path) -> None:
+    done = audit(tmp_path / "requirements.txt")
+    assert done.returncode == 2
+    assert done.stderr == f"{tmp_path / 'requirements.txt'}: No such file or directory\n"
+
+
 def test_a_file_without_pins_is_no_clean_file(tmp_path: Path) -> None:
     (tmp_path / "none.txt").write_text("paho-mqtt>=2\n")
     done = audit(tmp_path / "none.txt", "--osv-url", "http://127.0.0.1:1/")
