@@ -242,6 +242,8 @@ def _run(options: argparse.Namespace) -> None:
         raise RecipeError(
             f"{options.out}: a training run lies there, with a splits.csv of its own; give another --out."
         )
+    if options.out.resolve().parent in [place.resolve() for place in options.places]:
+        raise RecipeError(f"{options.out}: would be taken for a class by the next `prepare`; give another --out.")
     roles = ((options.places, MAIN), (options.extra, EXTRA), (options.robust, ROBUST))
     given = [(place, role) for places, role in roles for place in places]
     embedder = None if options.quick else features.imagenet()

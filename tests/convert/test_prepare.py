@@ -56,6 +56,13 @@ def test_a_training_run_is_not_written_over(
     assert (tmp_path / data.SPLITS).read_text() == "of the run"
 
 
+def test_a_set_among_the_class_folders_is_refused(class_folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It was written, and then the same command found a class `set` without pictures."""
+    assert main(["prepare", str(class_folders), "--quick", "--out", str(class_folders / "set")]) == 2
+    assert "taken for a class" in capsys.readouterr().err
+    assert not (class_folders / "set").exists()
+
+
 def test_large_pictures_are_stored_small(class_folders: Path, tmp_path: Path) -> None:
     Image.fromarray(picture((90, 90, 90), np.random.default_rng(9), 700, 500)).save(class_folders / "metal" / "big.jpg")
     prepare([(class_folders, MAIN)], tmp_path / "set", shares=(0.2, 0.2))
