@@ -144,6 +144,8 @@ def source(item: Item) -> str:
 
 def load(folder: Path) -> Dataset:
     """Open what `prepare` wrote. Raises DataError: nothing there, damaged, one class, a split that leaks."""
+    if (folder / RUN).exists() and not (folder / PIXELS).exists():
+        raise DataError(f"{folder}: a training run, and no set. Give the folder that `prepare` wrote.")
     items = read_splits(folder / SPLITS)
     pictures = Pictures(folder)
     if len(pictures) != len(items):

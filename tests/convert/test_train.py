@@ -295,6 +295,13 @@ def test_a_run_is_not_written_into_a_set(small_set: Path, tmp_path: Path, capsys
     assert (prepared / data.SPLITS).read_bytes() == before
 
 
+def test_a_run_that_is_given_as_a_set_is_told_from_a_damaged_one(small_set: Path, tmp_path: Path) -> None:
+    """Prepared again, as a damaged one should be, it would be refused."""
+    run.begin(tmp_path / "run", small_set, ("metal", "paper", "plastic"), PLAN, "train")
+    with pytest.raises(DataError, match="a training run, and no set"):
+        data.load(tmp_path / "run")
+
+
 def test_a_run_whose_set_was_moved_goes_on_there(small_set: Path, tmp_path: Path) -> None:
     prepared = Path(shutil.copytree(small_set, tmp_path / "set"))
     labels = data.load(prepared).labels
