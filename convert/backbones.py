@@ -18,6 +18,7 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
+from convert import data
 from convert import run as runs
 from convert.errors import RecipeError
 from convert.torchfile import read_state_dict
@@ -75,7 +76,7 @@ def take_head(model: keras.Model, weights: str, labels: Sequence[str]) -> None:
     """The head of the whole model in this .keras file, where there is one and it is of the same labels."""
     if not weights.endswith(".keras"):
         return
-    order = runs.places(runs.labels_of(Path(weights)) or labels, labels)
+    order = data.places(runs.labels_of(Path(weights)) or labels, labels)
     if order is None:
         return
     whole = keras.models.load_model(_existing(weights), compile=False)

@@ -44,8 +44,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _run(options: argparse.Namespace) -> None:
-    from convert.run import in_order  # noqa: PLC0415 # brings Keras, which takes seconds and the help needs none of it
-
     dataset = data.load(options.set)
     with closing(LiteRtClassifier(options.model)) as classifier:
         manifest = classifier.manifest
@@ -53,7 +51,7 @@ def _run(options: argparse.Namespace) -> None:
             raise RecipeError(f"{options.model}: it gives no embedding, so it cannot be taught. Quantise it again.")
         if set(manifest.labels) != set(dataset.labels):
             raise RecipeError(f"{options.set}: its labels are {', '.join(dataset.labels)}, not the model's.")
-        found = bank(classifier, in_order(dataset, manifest.labels))
+        found = bank(classifier, data.in_order(dataset, manifest.labels))
     with_bank(options.model, found)
     print(f"{options.model}: {len(found.truth)} pictures in its bank, {len(to_bytes(found)) / 1e6:.2f} MB")
 

@@ -14,7 +14,7 @@ import csv
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
 
 import cv2
@@ -135,6 +135,19 @@ class Dataset:
         indices = self.indices(split)
         by_label = (indices[self.truth[indices] == label] for label in range(len(self.labels)))
         return np.concatenate([random.permutation(of_label)[:count] for of_label in by_label])
+
+
+def in_order(dataset: Dataset, labels: tuple[str, ...]) -> Dataset:
+    """The same set with its labels in another order. Raises DataError when they are not the same labels."""
+    found = places(labels, dataset.labels)
+    if found is None:
+        raise DataError(f"The model has the labels {', '.join(labels)}; the set has {', '.join(dataset.labels)}.")
+    return replace(dataset, labels=labels, truth=np.array(found, dtype=np.int64)[dataset.truth])
+
+
+def places(known: Sequence[str], labels: Sequence[str]) -> list[int] | None:
+    """Where each of the labels is among the known ones; None where they are not the same labels."""
+    return [known.index(label) for label in labels] if set(known) == set(labels) else None
 
 
 def source(item: Item) -> str:

@@ -19,7 +19,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from convert import backbones
+from convert import backbones, data
 from convert import run as runs
 from convert.errors import RecipeError
 from convert.recipe import Teaching
@@ -129,7 +129,7 @@ class KerasTeacher:
 
 def order_of(teacher: Path, known: Sequence[str], labels: Sequence[str]) -> list[int]:
     """Where each label is among those that a teacher knows. Raises RecipeError: it knows others."""
-    order = runs.places(known, labels)
+    order = data.places(known, labels)
     if order is None:
         raise RecipeError(f"teacher {teacher}: knows {', '.join(known)}; a model of {', '.join(labels)} is needed.")
     return order

@@ -120,7 +120,7 @@ def _run(options: argparse.Namespace) -> None:
         raise RecipeError(f"{options.file}: {error}") from error
     print(*_described(options.file, found, options.input_range), sep="\n", flush=True)
     if dataset is not None:
-        scores = accuracy_by_range(found, runs.in_order(dataset, labels), options.input_range)
+        scores = accuracy_by_range(found, data.in_order(dataset, labels), options.input_range)
         print(*judged(scores, options.input_range or "0..255", options.set), sep="\n", flush=True)
     command = shlex.join(["smartbin-convert", *sys.argv[1:]])
     runs.write_finished(runs.Run(options.out, options.set, labels, plan, command, imported=True), found.model)

@@ -29,9 +29,8 @@ class Light:
     blur: float = 0.15
     motion: float = 0.05
     noise: float = 0.2
-    grain: Annotated[float, Field(ge=0)] = (
-        6.0  # standard deviation of the strongest noise, of 255; from 6 up, drawn by ratio
-    )
+    # standard deviation of the strongest noise, of 255; from 6 up, drawn by ratio
+    grain: Annotated[float, Field(ge=0)] = 6.0
     jpeg: float = 0.2
     hide: float = 0.1  # share with something in front of a part
 

@@ -28,14 +28,14 @@ class Model(_Part):
 
     backbone: str
     weights: str = "imagenet"
-    size: int = Field(default=224, ge=32, le=1024)  # the input of the finished model, in pixels
+    size: _Side = 224  # the input of the finished model, in pixels
     dropout: float = Field(default=0.2, ge=0, lt=1)
 
 
 class Head(_Part):
     """Stage 1: a linear head on features that stay as they are."""
 
-    size: int = Field(default=160, ge=32, le=1024)
+    size: _Side = 160
     views: int = Field(default=1, ge=1)  # 1: the plain picture; each further one is augmented
     steps: int = Field(default=1500, ge=0)  # 0: no such stage; the head of a whole model in `weights` stays as it is
     rate: float = Field(default=2e-3, gt=0)
@@ -58,9 +58,8 @@ class Tune(_Part):
     mixup: float = Field(default=0.0, ge=0)  # 0: off; else both parameters of the beta distribution
     ema: float = Field(default=0.998, ge=0, lt=1)  # decay of the running mean of the weights
     patience: int = Field(default=0, ge=0)  # epochs without a better validation score before it stops; 0: never
-    blend: tuple[float, ...] = Field(
-        default=(1.0,), min_length=1
-    )  # shares of the fine-tuned weights to try against the linear head's
+    # shares of the fine-tuned weights to try against the linear head's
+    blend: tuple[float, ...] = Field(default=(1.0,), min_length=1)
 
 
 class Teaching(_Part):

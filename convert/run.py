@@ -6,11 +6,10 @@ import fcntl
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
-import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from convert import data
@@ -58,7 +57,7 @@ class Run:
                 f"{self.folder}: the set {self.dataset} is not there. If it was moved, give the command that made the "
                 "run again, with the new place."
             )
-        found = in_order(data.load(self.dataset), self.labels)
+        found = data.in_order(data.load(self.dataset), self.labels)
         self.check_held_out(found.items)
         return found
 
@@ -86,19 +85,6 @@ class Run:
             raise RecipeError(
                 f"{self.folder / MODEL}: {error}. Run `smartbin-convert train` to its end first."
             ) from error
-
-
-def in_order(dataset: data.Dataset, labels: tuple[str, ...]) -> data.Dataset:
-    """The same set with its labels in another order. Raises DataError when they are not the same labels."""
-    found = places(labels, dataset.labels)
-    if found is None:
-        raise DataError(f"The model has the labels {', '.join(labels)}; the set has {', '.join(dataset.labels)}.")
-    return replace(dataset, labels=labels, truth=np.array(found, dtype=np.int64)[dataset.truth])
-
-
-def places(known: Sequence[str], labels: Sequence[str]) -> list[int] | None:
-    """Where each of the labels is among the known ones; None where they are not the same labels."""
-    return [known.index(label) for label in labels] if set(known) == set(labels) else None
 
 
 def of(model: Path) -> Run | None:

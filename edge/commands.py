@@ -109,7 +109,6 @@ DOES = {
 }
 
 
-MAY_BE_A_HAND = "something moves on the tray; take your hand away and ask again"
 _NOT_SETTLED = {
     Phase.EMPTY: "nothing lies on the tray; put an item there",
     Phase.MOVING: "the item does not lie still yet; take your hand away and ask again",
@@ -197,7 +196,7 @@ def _not_movable(now: Situation) -> str | None:
         return "an item is on its way, or the door is open; ask again"
     if not (now.paused or now.phase is Phase.EMPTY):
         return "something lies on the tray; take it away, or pause first"
-    return MAY_BE_A_HAND if now.phase is Phase.MOVING else None
+    return "something moves on the tray; take your hand away and ask again" if now.phase is Phase.MOVING else None
 
 
 def _not_teachable(now: Situation) -> str | None:

@@ -257,29 +257,19 @@ def test_a_set_that_holds_out_what_a_run_was_trained_on_does_not_measure_it(smal
         run.load(tmp_path / "run").pictures()
 
 
-def test_what_the_weights_were_trained_on_is_not_held_out(
-    small_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    run.begin(tmp_path / "run", small_set, data.load(small_set).labels, PLAN, "train")
-    (tmp_path / "run" / run.MODEL).touch()
-    items = data.read_splits(small_set / data.SPLITS)
-    data.write_splits(tmp_path / "run", [replace(item, split=TRAIN) for item in items])
-    words = ["train", str(small_set), "--weights", str(tmp_path / "run" / run.MODEL), "--out", str(tmp_path / "next")]
-    assert main(words) == 1
-    assert "was trained on" in capsys.readouterr().err
-    assert not (tmp_path / "next").exists()
-
-
-def test_nor_what_the_teacher_was_trained_on(
-    small_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    "taken_from", [["--weights"], ["--recipe", "garbage10-efficientnetv2s-distilled", "--teacher"]]
+)
+def test_what_weights_or_teacher_were_trained_on_is_not_held_out(
+    taken_from: list[str], small_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A pupil knows by its answers, or by the blocks that it inherits, what the teacher knows by heart."""
     run.begin(tmp_path / "run", small_set, data.load(small_set).labels, PLAN, "train")
     (tmp_path / "run" / run.MODEL).touch()
     items = data.read_splits(small_set / data.SPLITS)
     data.write_splits(tmp_path / "run", [replace(item, split=TRAIN) for item in items])
-    words = ["train", str(small_set), "--teacher", str(tmp_path / "run" / run.MODEL), "--out", str(tmp_path / "next")]
-    assert main([*words, "--recipe", "garbage10-efficientnetv2s-distilled"]) == 1
+    words = ["train", str(small_set), *taken_from, str(tmp_path / "run" / run.MODEL), "--out", str(tmp_path / "next")]
+    assert main(words) == 1
     assert "was trained on" in capsys.readouterr().err
     assert not (tmp_path / "next").exists()
 
